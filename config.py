@@ -1,0 +1,171 @@
+"""The only reader of the environment: builds frozen Settings, or explains everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dispatch.foundation.errors import ConfigurationError
+from dispatch.foundation.settings import LOOPBACK, Settings, TwilioSettings
+
+KNOWN = {
+    "DISPATCH_DATABASE_URL": "where the data live; default: the SQLite file instance/dispatch.db",
+    "DISPATCH_SECRET_KEY": "signs links and sessions; `dispatch up` makes one in instance/",
+    "DISPATCH_PUBLIC_URL": "as the outside sees us; links and webhook signatures are built from it",
+    "DISPATCH_DEFAULT_REGION": "two letters, for phone numbers without a country code",
+    "DISPATCH_TWILIO_URL": "another base address for Twilio's API",
+    "DISPATCH_WORKER_CONCURRENCY": "texts sent at the same time; default 8",
+    "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
+    "TWILIO_ACCOUNT_SID": "the Twilio account",
+    "TWILIO_AUTH_TOKEN": "its auth token; also signs Twilio's webhooks",
+    "TWILIO_MESSAGING_SERVICE_SID": "send through this messaging service",
+    "TWILIO_FROM_NUMBER": "or send from this number",
+    "TWILIO_API_KEY": "optional API key, used instead of the auth token for calls to Twilio",
+    "TWILIO_API_SECRET": "the API key's secret",
+}
+INSTANCE = Path("instance")
+
+
+class Environment:
+    """Reads names, `NAME_FILE` for secrets, and collects complaints."""
+
+    def __init__(self, source: Mapping[str, str]) -> None:
+        self.source = source
+        self.complaints: list[str] = []
+
+    def get(self, name: str) -> str | None:
+        """The value, from NAME or from the file that NAME_FILE points to; None when neither is set."""
+        value, path = self.source.get(name) or None, self.source.get(f"{name}_FILE") or None
+        if value and path:
+            self.complaints.append(f"{name} and {name}_FILE are both set: keep one of them")
+        if path and not value:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip() or None
+            except OSError as error:
+                self.complaints.append(f"{name}_FILE: can't be read ({error.strerror}): check the path")
+        return value.strip() if value else None
+
+    def number(self, name: str, default: float | None, *, least: float, most: float) -> float | None:
+        """A number within bounds, or the default."""
+        text = self.get(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            self.complaints.append(f"{name}: {text!r} is not a number from {least:g} to {most:g}")
+            return default
+        return value
+
+    def unknown(self) -> list[str]:
+        """Names that start like ours and are not."""
+        ours = {*KNOWN, *(f"{name}_FILE" for name in KNOWN)}
+        return sorted(name for name in self.source if name.startswith("DISPATCH_") and name not in ours)
+
+
+def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = None) -> Settings:
+    """Settings from the environment.
+
+    `secret_key` is used where DISPATCH_SECRET_KEY is not set (`dispatch up` keeps one in instance/).
+    Raises ConfigurationError with every complaint at once.
+    """
+    env = Environment(os.environ if environ is None else environ)
+    for name in env.unknown():
+        # DISPATCH_PG_BIN and the like belong to the tests, which name them themselves.
+        if not name.startswith("DISPATCH_PG_"):
+            env.complaints.append(f"{name}: no such setting; is it misspelt? README.md lists them all")
+    key = env.get("DISPATCH_SECRET_KEY") or secret_key or _kept_secret()
+    if not key:
+        env.complaints.append("DISPATCH_SECRET_KEY: not set; give 32 random characters, the same for every process")
+    elif len(key) < 16:
+        env.complaints.append("DISPATCH_SECRET_KEY: too short; give at least 16 random characters")
+    concurrency = env.number("DISPATCH_WORKER_CONCURRENCY", 8, least=1, most=64)
+    settings = Settings(
+        database_url=_database_url(env),
+        secret_key=key or "",
+        public_url=_public_url(env),
+        default_region=_region(env),
+        twilio=_twilio(env),
+        worker_concurrency=int(concurrency or 8),
+        texts_per_second=env.number("DISPATCH_TEXTS_PER_SECOND", None, least=0.01, most=1000),
+    )
+    if env.complaints:
+        raise ConfigurationError(env.complaints)
+    return settings
+
+
+def _kept_secret() -> str | None:
+    try:
+        return (INSTANCE / "secret_key").read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _database_url(env: Environment) -> str:
+    url = env.get("DISPATCH_DATABASE_URL") or f"sqlite:///{INSTANCE.absolute() / 'dispatch.db'}"
+    if not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?)://", url):
+        env.complaints.append("DISPATCH_DATABASE_URL: start it with postgresql:// or sqlite:///")
+    return re.sub(r"^postgres://", "postgresql://", url)
+
+
+def _public_url(env: Environment) -> str:
+    url = (env.get("DISPATCH_PUBLIC_URL") or "http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        env.complaints.append("DISPATCH_PUBLIC_URL: give an address like https://dispatch.example.com")
+    elif parts.hostname and "_" in parts.hostname:
+        env.complaints.append("DISPATCH_PUBLIC_URL: Twilio refuses host names with an underscore")
+    return url
+
+
+def _region(env: Environment) -> str | None:
+    region = env.get("DISPATCH_DEFAULT_REGION")
+    if region and not re.fullmatch(r"[A-Za-z]{2}", region):
+        env.complaints.append(f"DISPATCH_DEFAULT_REGION: {region!r} is not two letters like IN or DE")
+        return None
+    return region.upper() if region else None
+
+
+def _twilio(env: Environment) -> TwilioSettings | None:
+    sid, token = env.get("TWILIO_ACCOUNT_SID"), env.get("TWILIO_AUTH_TOKEN")
+    service, number = env.get("TWILIO_MESSAGING_SERVICE_SID"), env.get("TWILIO_FROM_NUMBER")
+    key, secret = env.get("TWILIO_API_KEY"), env.get("TWILIO_API_SECRET")
+    url = _twilio_url(env)
+    if not (sid or token):
+        if service or number or key or secret:
+            env.complaints.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN: not set, but other TWILIO_ settings are")
+        return None
+    if not sid or not sid.startswith("AC"):
+        env.complaints.append("TWILIO_ACCOUNT_SID: starts with AC; the console's first page shows it")
+    if not token:
+        env.complaints.append("TWILIO_AUTH_TOKEN: not set; webhook signatures need it even beside an API key")
+    if not (service or number):
+        env.complaints.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM_NUMBER: texts need one as sender")
+    if bool(key) != bool(secret):
+        env.complaints.append("TWILIO_API_KEY and TWILIO_API_SECRET: set both or neither")
+    return TwilioSettings(
+        account_sid=sid or "",
+        auth_token=token or "",
+        messaging_service_sid=service,
+        from_number=number,
+        api_key=key,
+        api_secret=secret,
+        api_url=url,
+    )
+
+
+def _twilio_url(env: Environment) -> str | None:
+    url = env.get("DISPATCH_TWILIO_URL")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        env.complaints.append("DISPATCH_TWILIO_URL: give an address like https://api.twilio.com")
+    elif parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        env.complaints.append("DISPATCH_TWILIO_URL: plain http would send secrets in the clear; use https")
+    return url.rstrip("/")

@@ -1,0 +1,1 @@
+"""What every room stands on: time, the database, types, errors, settings, logs and opening hours."""
