@@ -1,0 +1,1 @@
+"""Few, true, kind texts to customers: which event earns which notice, once each."""

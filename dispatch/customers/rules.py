@@ -1,0 +1,24 @@
+"""Which order event earns the customer which notice, as a table; pure."""
+
+from __future__ import annotations
+
+import enum
+
+
+class NoticeKind(enum.StrEnum):
+    """What a customer is told."""
+
+    CONFIRMED = "confirmed"
+    ON_ITS_WAY = "on_its_way"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    NEW_TIME = "new_time"
+
+
+EARNS = {
+    "placed": NoticeKind.CONFIRMED,
+    "handed_over": NoticeKind.ON_ITS_WAY,
+    "delivered": NoticeKind.DELIVERED,
+    "cancelled": NoticeKind.CANCELLED,
+    "promised_again": NoticeKind.NEW_TIME,
+}

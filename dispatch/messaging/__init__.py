@@ -1,0 +1,1 @@
+"""Texts: the outbox, receipts, what people answer, and the one gateway to Twilio."""

@@ -1,0 +1,116 @@
+"""The outbox, the provider's receipts, inbound texts, and who asked not to be texted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..foundation.db import Base, one_of
+from ..foundation.types import ByValue, UtcDateTime
+from .rules import Channel, Kind, TextState
+
+
+class OutgoingText(Base):
+    """One text (or call) to one person: the row is the queue.
+
+    `key` is unique: the same purpose never makes a second row. `lease_token` fences off a sender whose lease ran out.
+    A row waits for `after_id` to be settled, so that a stand-down can't overtake its page.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        one_of("kind", Kind),
+        one_of("channel", Channel),
+        one_of("state", TextState),
+        CheckConstraint("state <> 'sending' OR lease_until IS NOT NULL", name="sending_is_leased"),
+        Index("ix_outbox_due", "due_at", "priority", **{
+            f"{dialect}_where": text("state = 'queued'") for dialect in ("sqlite", "postgresql")
+        }),
+        Index("ix_outbox_leased", "lease_until", **{
+            f"{dialect}_where": text("state = 'sending'") for dialect in ("sqlite", "postgresql")
+        }),
+        Index("ix_outbox_order_id", "order_id"),
+        Index("ix_outbox_to_phone", "to_phone", "created_at"),
+        Index("ix_outbox_page_id", "page_id"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    kind: Mapped[Kind] = mapped_column(ByValue(Kind))
+    channel: Mapped[Channel] = mapped_column(ByValue(Channel), default=Channel.SMS)
+    state: Mapped[TextState] = mapped_column(ByValue(TextState), default=TextState.QUEUED)
+    to_phone: Mapped[str] = mapped_column(String(20))
+    body: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(default=5)
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    page_id: Mapped[int | None] = mapped_column(ForeignKey("pages.id"))
+    after_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    useful_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    provider_sid: Mapped[str | None] = mapped_column(String(40), unique=True)
+    provider_status: Mapped[str | None] = mapped_column(String(20))
+    error_code: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Receipt(Base):
+    """What the provider said of one text, each status once."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("provider_sid", "status"),
+        Index("ix_receipts_outbox_id", "outbox_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_sid: Mapped[str] = mapped_column(String(40))
+    outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
+    status: Mapped[str] = mapped_column(String(20))
+    error_code: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class InboundText(Base):
+    """A text somebody sent us, once per provider id. `handled_at` is empty until its effect is committed."""
+
+    __tablename__ = "inbound_texts"
+    __table_args__ = (
+        Index("ix_inbound_texts_unhandled", "id", **{
+            f"{dialect}_where": text("handled_at IS NULL") for dialect in ("sqlite", "postgresql")
+        }),
+        Index("ix_inbound_texts_from_phone", "from_phone", "received_at"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_sid: Mapped[str] = mapped_column(String(40), unique=True)
+    from_phone: Mapped[str] = mapped_column(String(40))
+    to_phone: Mapped[str] = mapped_column(String(40))
+    body: Mapped[str] = mapped_column(Text)
+    opt_out_type: Mapped[str | None] = mapped_column(String(10))
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    understood_as: Mapped[str | None] = mapped_column(String(40))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class Consent(Base):
+    """A number that sent STOP, or that the provider told us is blocked; START undoes it."""
+
+    __tablename__ = "consents"
+
+    phone: Mapped[str] = mapped_column(String(20), primary_key=True)
+    opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opted_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -1,0 +1,108 @@
+"""States and moves of an order and of its lines, as tables; pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+
+class Status(enum.StrEnum):
+    """Where an order stands. Lateness is never a status."""
+
+    PROCURING = "procuring"
+    PACKING = "packing"
+    READY = "ready"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class Move(enum.StrEnum):
+    """What moves an order along."""
+
+    PACK = "pack"
+    HAND_OVER = "hand_over"
+    DELIVER = "deliver"
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+class Sourcing(enum.StrEnum):
+    """Where the goods of a line are."""
+
+    IN_STOCK = "in_stock"
+    TO_PROCURE = "to_procure"
+    SEARCHING = "searching"
+    RESERVED = "reserved"
+    BOUGHT = "bought"
+    UNAVAILABLE = "unavailable"
+    SUBSTITUTED = "substituted"
+
+
+class Substitution(enum.StrEnum):
+    """What the customer agreed to at intake, should a line be unobtainable."""
+
+    NEVER = "never"
+    ASK = "ask"
+    LISTED = "listed"
+
+
+class Proof(enum.StrEnum):
+    """What proves a delivery."""
+
+    NONE = "none"
+    PIN = "pin"
+    NAME = "name"
+    PHOTO = "photo"
+
+
+CLOSED = frozenset({Status.DELIVERED, Status.CANCELLED})
+OPEN = tuple(status for status in Status if status not in CLOSED)
+IN_HAND = frozenset({Sourcing.IN_STOCK, Sourcing.BOUGHT, Sourcing.SUBSTITUTED})
+
+# Every state and move that is allowed, and where it leads. `deliver` is a fact and never refused while the order is
+# open: what must have happened before it is filled in by the service, each with its own event.
+MOVES: dict[tuple[Status, Move], Status] = {
+    (Status.PROCURING, Move.DELIVER): Status.DELIVERED,
+    (Status.PROCURING, Move.CANCEL): Status.CANCELLED,
+    (Status.PACKING, Move.PACK): Status.READY,
+    (Status.PACKING, Move.DELIVER): Status.DELIVERED,
+    (Status.PACKING, Move.CANCEL): Status.CANCELLED,
+    (Status.READY, Move.HAND_OVER): Status.OUT_FOR_DELIVERY,
+    (Status.READY, Move.DELIVER): Status.DELIVERED,
+    (Status.READY, Move.CANCEL): Status.CANCELLED,
+    (Status.OUT_FOR_DELIVERY, Move.DELIVER): Status.DELIVERED,
+    (Status.OUT_FOR_DELIVERY, Move.FAIL): Status.READY,
+    (Status.OUT_FOR_DELIVERY, Move.CANCEL): Status.CANCELLED,
+}
+# The one move that an operator will most likely want next; procuring waits for news about its lines instead.
+NEXT_MOVE = {
+    Status.PACKING: Move.PACK,
+    Status.READY: Move.HAND_OVER,
+    Status.OUT_FOR_DELIVERY: Move.DELIVER,
+}
+
+# News about a line that is being bought: from the state it is in to those that may follow. Repeating a state is news
+# too (another shop, another time). Goods in hand stay in hand until they are returned through stock.
+PROCUREMENT: dict[Sourcing, frozenset[Sourcing]] = {
+    state: frozenset({Sourcing.SEARCHING, Sourcing.RESERVED, Sourcing.BOUGHT, Sourcing.UNAVAILABLE})
+    for state in (Sourcing.TO_PROCURE, Sourcing.SEARCHING, Sourcing.RESERVED, Sourcing.UNAVAILABLE)
+} | {
+    Sourcing.BOUGHT: frozenset({Sourcing.BOUGHT}),
+    Sourcing.IN_STOCK: frozenset(),
+    Sourcing.SUBSTITUTED: frozenset(),
+}
+
+
+def allowed_moves(status: Status) -> list[Move]:
+    """The moves that this status allows, in the order in which a shop makes them."""
+    return [move for move in Move if (status, move) in MOVES]
+
+
+def status_of_lines(sourcings: Iterable[Sourcing]) -> Status:
+    """Procuring while any line is not in hand, else packing: for orders that have not been packed."""
+    return Status.PACKING if all(sourcing in IN_HAND for sourcing in sourcings) else Status.PROCURING
+
+
+# Letters and digits that are not mistaken for one another when read aloud or off a small screen.
+REF_ALPHABET = "23456789ABCDEFGHJKMNPQRTUVWXYZ"

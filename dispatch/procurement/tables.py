@@ -1,0 +1,116 @@
+"""Items, stock per branch, reservations per line, and suppliers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..foundation.db import Base
+from ..foundation.types import UtcDateTime
+
+
+class Supplier(Base):
+    """Another shop in town. Its hours are read in the time zone of the branch that buys there."""
+
+    __tablename__ = "suppliers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    opening_hours: Mapped[str] = mapped_column(String(500))
+    travel_minutes: Mapped[int | None]
+    procure_minutes: Mapped[int | None]
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Item(Base):
+    """Something we sell, wherever it is."""
+
+    __tablename__ = "items"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(String(100), unique=True)
+    title: Mapped[str] = mapped_column(String(300))
+    version: Mapped[int] = mapped_column(default=1)
+
+    suppliers: Mapped[list[ItemSupplier]] = relationship(
+        order_by="ItemSupplier.position", cascade="all, delete-orphan", lazy="selectin"
+    )
+    substitutes: Mapped[list[ItemSubstitute]] = relationship(
+        order_by="ItemSubstitute.position",
+        cascade="all, delete-orphan",
+        foreign_keys="ItemSubstitute.item_id",
+        lazy="selectin",
+    )
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class ItemSupplier(Base):
+    """A supplier who usually has an item; the first one asked first."""
+
+    __tablename__ = "item_suppliers"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    supplier_id: Mapped[int] = mapped_column(ForeignKey("suppliers.id"), primary_key=True)
+    position: Mapped[int]
+
+    supplier: Mapped[Supplier] = relationship(lazy="joined")
+
+
+class ItemSubstitute(Base):
+    """Another item that may do instead."""
+
+    __tablename__ = "item_substitutes"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    substitute_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    position: Mapped[int]
+
+    substitute: Mapped[Item] = relationship(foreign_keys=[substitute_id], lazy="joined")
+
+
+class Stock(Base):
+    """How many of an item are on the shelf of a branch, reserved ones included."""
+
+    __tablename__ = "stock"
+    __table_args__ = (
+        UniqueConstraint("item_id", "branch_id"),
+        CheckConstraint("on_hand >= 0", name="on_hand_sane"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branches.id"))
+    on_hand: Mapped[int] = mapped_column(default=0)
+
+
+class Reservation(Base):
+    """Copies kept for one line: on the shelf until `taken_at` (left the shop) or `released_at` (free again)."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_sane"),
+        Index("uq_reservations_line", "line_id", unique=True, **{
+            f"{dialect}_where": text("released_at IS NULL") for dialect in ("sqlite", "postgresql")
+        }),
+        Index("ix_reservations_stock", "stock_id", **{
+            f"{dialect}_where": text("released_at IS NULL AND taken_at IS NULL")
+            for dialect in ("sqlite", "postgresql")
+        }),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stock_id: Mapped[int] = mapped_column(ForeignKey("stock.id"))
+    line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"))
+    quantity: Mapped[int]
+    reserved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Who is here, who may be asked, and in which order."""

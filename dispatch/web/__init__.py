@@ -1,0 +1,1 @@
+"""The doorways: the board, pages behind links, the JSON API, Twilio's webhooks, health."""
