@@ -160,7 +160,7 @@ class OrderEvent(Base):
 
 
 class Timetable(Base):
-    """When an order must next be looked at; empty when time alone can change nothing.
+    """When an order must next be looked at; empty when time alone can change nothing. `generation` counts the news.
 
     A table of its own, and its rows are only ever locked last (`timetable.rearm`): somebody who holds one order and
     wakes another can't deadlock with somebody who does the reverse. The partial index keeps the watch round flat.
@@ -175,3 +175,4 @@ class Timetable(Base):
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    generation: Mapped[int] = mapped_column(default=1)

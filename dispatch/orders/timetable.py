@@ -28,7 +28,8 @@ def rearm(session: Session, order_ids: Collection[int], now: datetime) -> None:
         # Locked last and in one order, against a deadlock of two transactions that wake each other's orders.
         rows = select(Timetable.order_id).where(Timetable.order_id.in_(ids)).order_by(Timetable.order_id)
         session.execute(rows.with_for_update())
-        session.execute(update(Timetable).where(Timetable.order_id.in_(ids)).values(next_check_at=now))
+        news = {"next_check_at": now, "generation": Timetable.generation + 1}
+        session.execute(update(Timetable).where(Timetable.order_id.in_(ids)).values(news))
 
     at_end(session, PENDING, write)
 
@@ -41,11 +42,20 @@ def rearm_branch(session: Session, branch_id: int | None, now: datetime) -> None
     rearm(session, session.scalars(query).all(), now)
 
 
-def set_next_check(session: Session, order_id: int, at: datetime | None) -> None:
-    """Write an order's next look; the caller holds the lock on the order. News of the same transaction wins."""
+def generation(session: Session, order_id: int) -> int:
+    """How often there was news about an order; read it before the facts."""
+    return session.scalars(select(Timetable.generation).where(Timetable.order_id == order_id)).one()
+
+
+def set_next_check(session: Session, order_id: int, at: datetime | None, *, seen: int) -> None:
+    """Write when to look next, unless there was news since `seen` was read.
+
+    The guard is for the race with somebody who changes the facts and re-arms while we still count on the old ones.
+    """
+    mine = (Timetable.order_id == order_id, Timetable.generation == seen)
 
     def write(session: Session) -> None:
-        session.execute(update(Timetable).where(Timetable.order_id == order_id).values(next_check_at=at))
+        session.execute(update(Timetable).where(*mine).values(next_check_at=at))
 
     at_end(session, ("next_check", order_id), write)
 

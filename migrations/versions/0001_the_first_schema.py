@@ -415,6 +415,7 @@ def upgrade() -> None:
         "timetable",
         sa.Column("order_id", sa.Integer(), nullable=False),
         sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_timetable_order_id_orders")),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_timetable")),
     )

@@ -1,0 +1,39 @@
+"""What comes from outside, in one frozen value; the only chooser of a gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .foundation.clock import Clock, SystemClock
+from .foundation.db import Database
+from .foundation.errors import ConfigurationError
+from .foundation.settings import Settings
+from .foundation.tokens import Links
+from .messaging.gateway import TextGateway
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Settings, the database, the time and the way texts leave; made once per process, after any fork."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    texts: TextGateway
+
+    @property
+    def links(self) -> Links:
+        """Builds the addresses that go into texts."""
+        return Links(self.settings.public_url, self.settings.secret_key)
+
+
+def build_runtime(settings: Settings) -> Runtime:
+    """The real thing. Raises ConfigurationError when there is no way to send texts."""
+    from .messaging.twilio_gateway import build_gateway
+
+    if settings.twilio is None:
+        raise ConfigurationError(
+            ["TWILIO_ACCOUNT_SID: not set, so no text can be sent; `dispatch up` simulates phones instead"]
+        )
+    gateway = build_gateway(settings.twilio, concurrency=settings.worker_concurrency)
+    return Runtime(settings=settings, db=Database(settings.database_url), clock=SystemClock(), texts=gateway)
