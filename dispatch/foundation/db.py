@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
 
-from .errors import Unavailable
+from .errors import Conflict, Unavailable
 from .types import values_of
 
 NAMES = {
@@ -48,7 +49,7 @@ class Database:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine: Engine = self._open_sqlite() if self.is_sqlite else self._open_postgresql(pool_size)
-        self._sessions = sessionmaker(self.engine, autoflush=False, expire_on_commit=False)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def _open_sqlite(self) -> Engine:
         if self.url.database and self.url.database != ":memory:":
@@ -89,6 +90,7 @@ class Database:
         """
         with self._session({}) as session:
             yield session
+            session.flush()
             for work in session.info.pop(AT_END, {}).values():
                 work(session)
             session.flush()
@@ -110,6 +112,9 @@ class Database:
                 yield session
         except OperationalError as error:
             raise Unavailable("The database is busy or can't be reached. Try again in a moment.") from error
+        except (IntegrityError, StaleDataError) as error:
+            # Two at the same moment, and the unique key or the version column let one of them pass.
+            raise Conflict("Somebody did something to it at the same moment: look again, then repeat.") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable("The connection to the database broke. Try again in a moment.") from error

@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from opening_hours import OpeningHours, State
-
 # Its stubs leave out the exceptions it raises.
-from opening_hours import ParserError, UnknownCountryError  # type: ignore[attr-defined]
+from opening_hours import OpeningHours, ParserError, State, UnknownCountryError  # type: ignore[attr-defined]
 
 from .errors import Invalid
 
