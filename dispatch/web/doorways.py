@@ -1,0 +1,57 @@
+"""Opens every doorway of the house on a Flask app: pages, the API, webhooks, health; headers and limits for all."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from flask import Flask, Response, request
+from flask_wtf import CSRFProtect
+
+from .auth import current_runtime, limiter
+from .errors import handle_errors
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+A_YEAR = "max-age=31536000"
+
+
+def _protect(response: Response) -> Response:
+    """Headers for every answer. Names and addresses of customers are in most of them: nothing is kept by caches."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_runtime().settings.is_https:
+        response.headers.setdefault("Strict-Transport-Security", A_YEAR)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def open_all(app: Flask) -> None:
+    """Register blueprints, error handlers, security headers, CSRF protection and rate limits."""
+    # A form on a board that stays open all day must still work in the evening; the token is tied to the session.
+    app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
+    csrf = CSRFProtect(app)
+    limiter.init_app(app)
+    handle_errors(app)
+    app.after_request(_protect)
+    if find_spec("dispatch.web.pages"):
+        from . import pages
+
+        pages.register(app)
+    _ = csrf
