@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..foundation.db import Base, one_of
+from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
-from .rules import Channel, Kind, TextState
+from .rules import Channel, Hold, Kind, TextState
 
 
 class OutgoingText(Base):
     """One text (or call) to one person: the row is the queue.
 
     `key` is unique: the same purpose never makes a second row. `lease_token` fences off a sender whose lease ran out.
-    A row waits for `after_id` to be settled, so that a stand-down can't overtake its page.
+    A row waits for `after_id` to be settled, so that a stand-down can't overtake its page. `hold` says why a row is
+    held. `failing_since` is the first failed attempt of a row that still wants to go out. `look_at` is when to ask
+    the provider what became of it, `looks` how often that was done.
     """
 
     __tablename__ = "outbox"
@@ -25,17 +27,18 @@ class OutgoingText(Base):
         one_of("kind", Kind),
         one_of("channel", Channel),
         one_of("state", TextState),
+        one_of("hold", Hold),
         CheckConstraint("state <> 'sending' OR lease_until IS NOT NULL", name="sending_is_leased"),
-        Index("ix_outbox_due", "due_at", "priority", **{
-            f"{dialect}_where": text("state = 'queued'") for dialect in ("sqlite", "postgresql")
-        }),
-        Index("ix_outbox_leased", "lease_until", **{
-            f"{dialect}_where": text("state = 'sending'") for dialect in ("sqlite", "postgresql")
-        }),
+        CheckConstraint("(state = 'held') = (hold IS NOT NULL)", name="held_for_a_reason"),
+        partial_index("ix_outbox_due", "due_at", "priority", where="state = 'queued'"),
+        partial_index("ix_outbox_leased", "lease_until", where="state = 'sending'"),
+        partial_index("ix_outbox_held", "due_at", where="state = 'held'"),
+        partial_index("ix_outbox_looked", "look_at", where="look_at IS NOT NULL"),
+        Index("ix_outbox_created_at", "created_at", "id"),
         Index("ix_outbox_order_id", "order_id"),
         Index("ix_outbox_to_phone", "to_phone", "created_at"),
         Index("ix_outbox_page_id", "page_id"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)
@@ -58,6 +61,10 @@ class OutgoingText(Base):
     provider_status: Mapped[str | None] = mapped_column(String(20))
     error_code: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(String(300))
+    hold: Mapped[Hold | None] = mapped_column(ByValue(Hold))
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    looks: Mapped[int] = mapped_column(default=0)
+    look_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -85,11 +92,10 @@ class InboundText(Base):
 
     __tablename__ = "inbound_texts"
     __table_args__ = (
-        Index("ix_inbound_texts_unhandled", "id", **{
-            f"{dialect}_where": text("handled_at IS NULL") for dialect in ("sqlite", "postgresql")
-        }),
+        partial_index("ix_inbound_texts_unhandled", "id", where="handled_at IS NULL"),
+        Index("ix_inbound_texts_received_at", "received_at", "id"),
         Index("ix_inbound_texts_from_phone", "from_phone", "received_at"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     provider_sid: Mapped[str] = mapped_column(String(40), unique=True)
@@ -106,7 +112,10 @@ class InboundText(Base):
 
 
 class Consent(Base):
-    """A number that sent STOP, or that the provider told us is blocked; START undoes it."""
+    """A number that sent STOP, or that the provider told us is blocked; START undoes it.
+
+    It is opted out exactly while `opted_out_at` is set. `details` says why, the last time.
+    """
 
     __tablename__ = "consents"
 

@@ -1,0 +1,133 @@
+"""What people answer: parsing a reply to a page; pure."""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+class ReplyKind(enum.StrEnum):
+    """What somebody means."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    PICKED_UP = "picked_up"
+    DELIVERED = "delivered"
+    HAND_BACK = "hand_back"
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. `code` is the page's number, if it was given; `note` what else was said, at most 500 characters."""
+
+    kind: ReplyKind
+    code: int | None = None
+    note: str | None = None
+
+
+LETTERS = {
+    ReplyKind.ACCEPT: "A",
+    ReplyKind.DECLINE: "X",
+    ReplyKind.PICKED_UP: "P",
+    ReplyKind.DELIVERED: "D",
+    ReplyKind.HAND_BACK: "R",
+}
+BY_LETTER = {letter.lower(): kind for kind, letter in LETTERS.items()}
+WORDS = {
+    ReplyKind.ACCEPT: r"i accept|accept(?:ed)?|i(?: wi|')ll take|take|taking|ok(?:ay)?|yes|👍|👌",
+    ReplyKind.DECLINE: r"i can'?t|can ?'?t|can ?not|i'm busy|busy|no|decline|👎",
+    ReplyKind.PICKED_UP: r"picked ?up|pick ?up|bought",
+    ReplyKind.DELIVERED: r"delivered",
+    ReplyKind.HAND_BACK: r"hand(?:ed)? ?back",
+}
+# What the provider itself acts upon, when it is the whole message. A bare YES is an acceptance here; the service
+# takes it for START when the number is opted out.
+STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
+START_WORDS = frozenset({"start", "unstop"})
+HELP_WORDS = frozenset({"help", "info"})
+KEYWORDS = {
+    **dict.fromkeys(STOP_WORDS, ReplyKind.STOP),
+    **dict.fromkeys(START_WORDS, ReplyKind.START),
+    **dict.fromkeys(HELP_WORDS, ReplyKind.HELP),
+}
+
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ′＇", "'"))
+# One number, at most six digits: a telephone number is not a code. Nor is a span or a time ("ok 10 min").
+CODE = r"\#?\s*(?P<code>\d{1,6})(?!\s*(?:[:.]\d|%|(?:mins?|minutes?|h|hrs?|hours?|secs?|seconds?|m|km|[ap]\.?m|rs)\b))"
+GAP = r"[\W_]*"
+VERB = "|".join(f"(?P<{kind}>{words})" for kind, words in WORDS.items())
+END = r"(?![^\W_])"
+REST = r"(?P<rest>.*)"
+
+
+def _grammar(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+NUMBER_LETTER = _grammar(rf"{CODE}(?P<gap>{GAP})(?P<letter>[axpdr])(?!\.?m\b){END}{REST}")
+LETTER_NUMBER = _grammar(rf"(?P<letter>[axpdr]){GAP}{CODE}{END}{GAP}")
+VERB_NUMBER = _grammar(rf"(?:{VERB}){GAP}{CODE}(?P<letter>[axpdr])?{END}{REST}")
+NUMBER_VERB = _grammar(rf"{CODE}{GAP}(?:{VERB}){END}{REST}")
+BARE = _grammar(
+    rf"(?:(?P<letter>[axpdr])|{VERB})(?:{GAP}\b(?:please|pls|thanks|thank you|thx|sir|ma'?am|madam|ji))*{GAP}"
+)
+NUMBER = _grammar(rf"{CODE}{GAP}")
+SECOND_THOUGHTS = re.compile(r"\b(?:can ?'?t|can ?not|won'?t|busy|decline|unable|but)\b|👎", re.IGNORECASE)
+
+
+def written(kind: ReplyKind, code: int) -> str:
+    """How an answer is written in a text: "17A". Raises KeyError for kinds that are not answers to a page."""
+    return f"{code}{LETTERS[kind]}"
+
+
+def parse_reply(text: str) -> Reply:
+    """What a text says, in any case, with any spaces and punctuation. Never raises.
+
+    An answer starts the message. What follows a number and its letter ("17D left with the guard"), or a word and its
+    number ("ok 17 on my way"), is the note. A wrong acceptance would silence the ladder, and asking again costs
+    seconds, so these are not understood: a code further inside a sentence ("I am at 17 A Park Street"); an "a" that
+    stands alone before more words ("17 a Park Street", unless a comma or the like ends it); a letter first with more
+    words ("A-17 Green Park" is an address); an acceptance with second thoughts ("17A but I'm busy"); a bare word with
+    others ("no problem", "ok 10 min"), courtesies apart ("ok sir"). A number alone is UNKNOWN with its code.
+    STOP, START and HELP words count as the whole message only.
+    """
+    said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
+    said = re.sub(r"^[^\w#👍👌👎]+|\s+$", "", said)
+    keyword = KEYWORDS.get(re.sub(r"[\W_]+$", "", said).lower())
+    if keyword:
+        return Reply(keyword)
+    for pattern in (LETTER_NUMBER, BARE, NUMBER_LETTER, VERB_NUMBER, NUMBER_VERB, NUMBER):
+        match = pattern.fullmatch(said)
+        if match:
+            return _answer(match.groupdict())
+    return Reply(ReplyKind.UNKNOWN)
+
+
+def _answer(found: dict[str, str | None]) -> Reply:
+    digits = found.get("code")
+    code = int(digits) if digits else None
+    rest = found.get("rest") or ""
+    kind = _kind(found)
+    if kind is ReplyKind.ACCEPT and (_is_article(found, rest) or SECOND_THOUGHTS.search(rest)):
+        return Reply(ReplyKind.UNKNOWN)
+    note = re.sub(r"^[\W_]+(?=\w)", "", rest) if re.search(r"\w", rest) else ""
+    return Reply(kind, code, note[:500].rstrip() or None)
+
+
+def _kind(found: dict[str, str | None]) -> ReplyKind:
+    """The word says it, except that "ok 17D" says no more than 17D."""
+    letter, word = found.get("letter"), next((kind for kind in WORDS if found.get(kind)), None)
+    if letter and word in {None, ReplyKind.ACCEPT}:
+        return BY_LETTER[letter.lower()]
+    return word or ReplyKind.UNKNOWN
+
+
+def _is_article(found: dict[str, str | None], rest: str) -> bool:
+    """Whether the "a" is a word of a sentence: apart from its number, and more words follow without a stop."""
+    return bool(found.get("gap")) and re.match(r"\s+\w", rest) is not None
