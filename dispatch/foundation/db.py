@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import CheckConstraint, Engine, Index, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -40,6 +40,12 @@ def one_of(column: str, kind: type[enum.StrEnum]) -> CheckConstraint:
     """The CHECK that keeps a column to the values of an enum."""
     listed = ", ".join(f"'{value}'" for value in values_of(kind))
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over only those rows for which `where` is true; both databases know how."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 class Database:

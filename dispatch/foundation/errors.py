@@ -1,15 +1,15 @@
 """The tree of errors, drawn once; `web/errors` maps it to HTTP, once.
 
-    DispatchError
-    ├── Invalid            a field is at fault, the message says what to write instead   422
-    ├── NotFound           no such order, person, item …                                 404
-    ├── NotAllowed         the caller's role does not permit it                          403
-    ├── MoveNotAllowed     the order's state does not permit it; `allowed` lists moves   409
-    ├── Conflict           something else is in the way; the message says what           409
-    ├── PromisesAtStake    it would take the last way to keep a promise                  409
-    ├── StaleVersion       somebody changed it since it was read; `current` is fresh     412
-    ├── Unavailable        try again in a moment: the database is busy or gone           503
-    └── ConfigurationError the process cannot start; every complaint at once
+DispatchError
+├── Invalid            a field is at fault, the message says what to write instead   422
+├── NotFound           no such order, person, item …                                 404
+├── NotAllowed         the caller's role does not permit it                          403
+├── MoveNotAllowed     the order's state does not permit it; `allowed` lists moves   409
+├── Conflict           something else is in the way; the message says what           409
+├── PromisesAtStake    it would take the last way to keep a promise                  409
+├── StaleVersion       somebody changed it since it was read; `current` is fresh     412
+├── Unavailable        try again in a moment: the database is busy or gone           503
+└── ConfigurationError the process cannot start; every complaint at once
 """
 
 from __future__ import annotations

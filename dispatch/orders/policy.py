@@ -23,7 +23,7 @@ BOUNDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Minutes are the cautious estimate (nine times in ten it takes no longer); the likely one is learned or derived."""
+    """Minutes are cautious: nine times in ten it takes no longer."""
 
     watch_minutes: int = 30
     step_min_seconds: int = 120

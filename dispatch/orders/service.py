@@ -208,14 +208,23 @@ def _free_ref(session: Session) -> str:
 
 
 def _promise(
-    session: Session, order: Order, promised_by: datetime, *, now: datetime, actor: str, number: int, why: str | None = None
+    session: Session,
+    order: Order,
+    promised_by: datetime,
+    *,
+    now: datetime,
+    actor: str,
+    number: int,
+    why: str | None = None,
 ) -> None:
     session.add(
         Promise(order_id=order.id, number=number, promised_by=promised_by, made_at=now, made_by=actor[:100], why=why)
     )
 
 
-def promise_again(session: Session, order: Order, promised_by: datetime, now: datetime, *, actor: str, why: str | None) -> None:
+def promise_again(
+    session: Session, order: Order, promised_by: datetime, now: datetime, *, actor: str, why: str | None
+) -> None:
     """A re-promise: a new row in the ledger; the first promise stays for ever. Raises Invalid."""
     if not (why or "").strip():
         raise Invalid("why", "a new promise needs a reason: what happened?")

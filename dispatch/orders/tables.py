@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..foundation.db import Base, one_of
+from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from .policy import Policy, read_policy
 from .rules import Proof, Sourcing, Status, Substitution
@@ -52,11 +52,9 @@ class Order(Base):
         CheckConstraint("travel_minutes IS NULL OR travel_minutes >= 0", name="travel_minutes_sane"),
         CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_known"),
         CheckConstraint("(status IN ('delivered', 'cancelled')) = (closed_at IS NOT NULL)", name="closed_at_known"),
-        Index("ix_orders_open", "branch_id", "promised_by", **{
-            f"{dialect}_where": text("status NOT IN ('delivered', 'cancelled')") for dialect in ("sqlite", "postgresql")
-        }),
+        partial_index("ix_orders_open", "branch_id", "promised_by", where="status NOT IN ('delivered', 'cancelled')"),
         Index("ix_orders_customer_phone", "customer_phone"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(6), unique=True)
@@ -77,6 +75,8 @@ class Order(Base):
     proof: Mapped[Proof] = mapped_column(ByValue(Proof), default=Proof.NONE)
     pin: Mapped[str | None] = mapped_column(String(8))
     carrier_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    taker_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     packed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -84,7 +84,9 @@ class Order(Base):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     branch: Mapped[Branch] = relationship()
-    lines: Mapped[list[Line]] = relationship(order_by="Line.id", back_populates="order")
+    lines: Mapped[list[Line]] = relationship(
+        order_by="Line.id", back_populates="order", cascade="all, delete-orphan"
+    )
 
     # By hand, so that the clock's own bookkeeping never makes a person's copy stale; checked on every UPDATE.
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
@@ -99,11 +101,10 @@ class Line(Base):
         one_of("substitution", Substitution),
         CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity_sane"),
         Index("ix_lines_order_id", "order_id"),
-        Index("ix_lines_missing", "item_id", **{
-            f"{dialect}_where": text("sourcing IN ('to_procure', 'searching', 'reserved', 'unavailable')")
-            for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+        partial_index(
+            "ix_lines_missing", "item_id", where="sourcing IN ('to_procure', 'searching', 'reserved', 'unavailable')"
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
@@ -144,10 +145,8 @@ class OrderEvent(Base):
     __tablename__ = "order_events"
     __table_args__ = (
         Index("ix_order_events_order_id", "order_id", "id"),
-        Index("ix_order_events_unrelayed", "id", **{
-            f"{dialect}_where": text("relayed_at IS NULL") for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+        partial_index("ix_order_events_unrelayed", "id", where="relayed_at IS NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
@@ -167,11 +166,7 @@ class Timetable(Base):
     """
 
     __tablename__ = "timetable"
-    __table_args__ = (
-        Index("ix_timetable_due", "next_check_at", **{
-            f"{dialect}_where": text("next_check_at IS NOT NULL") for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+    __table_args__ = (partial_index("ix_timetable_due", "next_check_at", where="next_check_at IS NOT NULL"),)
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

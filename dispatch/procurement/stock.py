@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -74,7 +74,7 @@ def take(session: Session, order: Order, now: datetime) -> None:
             stock.on_hand = max(0, stock.on_hand - kept.quantity)
 
 
-def put_back(session: Session, order: Order, now: datetime) -> None:
+def put_back(session: Session, order: Order) -> None:
     """The goods of an order come back into the shop and stay kept for it."""
     for kept in kept_for(session, [line.id for line in order.lines]):
         if kept.taken_at is not None:
@@ -90,6 +90,12 @@ def release(session: Session, line_ids: list[int], now: datetime) -> None:
         kept.released_at = now
         session.flush()
         reallocate(session, stock, now)
+
+
+def forget(session: Session, line: Line, now: datetime) -> None:
+    """A line is taken off its order: its copies go to whoever waits, and no reservation names it any more."""
+    release(session, [line.id], now)
+    session.execute(delete(Reservation).where(Reservation.line_id == line.id))
 
 
 def reallocate(session: Session, stock: Stock, now: datetime) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..foundation.db import Base
+from ..foundation.db import Base, partial_index
 from ..foundation.types import UtcDateTime
 
 
@@ -98,14 +98,9 @@ class Reservation(Base):
     __tablename__ = "reservations"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity_sane"),
-        Index("uq_reservations_line", "line_id", unique=True, **{
-            f"{dialect}_where": text("released_at IS NULL") for dialect in ("sqlite", "postgresql")
-        }),
-        Index("ix_reservations_stock", "stock_id", **{
-            f"{dialect}_where": text("released_at IS NULL AND taken_at IS NULL")
-            for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+        partial_index("uq_reservations_line", "line_id", unique=True, where="released_at IS NULL"),
+        partial_index("ix_reservations_stock", "stock_id", where="released_at IS NULL AND taken_at IS NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     stock_id: Mapped[int] = mapped_column(ForeignKey("stock.id"))

@@ -10,7 +10,6 @@ so `project(now) <= promise` exactly while `now <= act_by`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,127 +37,171 @@ class ClockName(enum.StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One way to do a step: how long it takes and when it may begin.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed span of instants at which a step may begin.
 
-    `starts` are closed spans of instants. `edge` names the clock that ends the span (a shop closes, a shift ends),
-    `label` names it in words ("City Books closes 18:00").
+    `clock` is the one that closes it (a shop shuts, a shift ends) and `words` says so.
     """
 
-    minutes: float
-    starts: tuple[tuple[Span, ClockName, str], ...]
-    who: str = ""
+    start: datetime
+    end: datetime
+    clock: ClockName
+    words: str
 
-    @property
-    def duration(self) -> timedelta:
-        """How long it takes once begun."""
-        return timedelta(minutes=self.minutes)
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One way to do a step: how long it takes once begun, and when it may begin."""
+
+    duration: timedelta
+    windows: tuple[Window, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of an order: any of its options will do. `clock` is named when only its own length binds.
+    """One step of an order; any of its options will do.
 
-    `not_before`: an instant before which it can't end, whatever is done (goods already on their way).
-    `impossible`: why no option can ever work, in words; empty when one can.
+    `clock` and `words` name the step's own length where that is what binds. `people` are the spans of those who may
+    do it, before any shop's hours. `not_before`: it can't end earlier, whatever is done (a search already under way).
+    `closed` says why there is no option at all.
     """
 
-    name: str
     clock: ClockName
+    words: str
     options: tuple[Option, ...]
+    people: tuple[Span, ...] = ()
+    nobody: str = ""
     not_before: datetime | None = None
-    impossible: str = ""
-    impossible_clock: ClockName = ClockName.NOBODY_AVAILABLE
+    closed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is left to do: `parallel` steps side by side (buying), then `chain` one after another."""
+    """What is left to do: `parallel` steps side by side (buying), then `chain`, one after another."""
 
     parallel: tuple[Step, ...]
     chain: tuple[Step, ...]
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All of them, those that come first first."""
+        return (*self.parallel, *self.chain)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A last instant to begin, the clock that set it and its words."""
+    """A last instant to begin; `window` is the one that set it, None when only the lengths of the steps did."""
 
     at: datetime
-    clock: ClockName
-    words: str
+    window: Window | None
 
 
 def finish(step: Step, start: datetime) -> datetime | None:
     """The earliest end of a step that can begin at `start`; None when no option is left."""
     ends = [
-        max(start, span.start) + option.duration
+        max(start, window.start) + option.duration
         for option in step.options
-        for span, _, _ in option.starts
-        if max(start, span.start) <= span.end
+        for window in option.windows
+        if start <= window.end
     ]
     if not ends:
         return None
-    end = min(ends)
-    return max(end, step.not_before) if step.not_before else end
+    return max(min(ends), step.not_before) if step.not_before else min(ends)
 
 
-def latest_start(step: Step, deadline: datetime, inherited: Bound) -> Bound | None:
-    """The last instant at which a step may begin and still end by `deadline`; None when there is none.
+def latest_start(step: Step, deadline: Bound) -> Bound | None:
+    """The last instant at which a step may begin and still end by a deadline; None when there is none.
 
-    `inherited` is the bound of what comes after; it is passed on where this step's own spans don't bind.
+    The deadline's own window is passed on where this step's windows leave it slack.
     """
-    if step.not_before and step.not_before > deadline:
+    if step.not_before and step.not_before > deadline.at:
         return None
     best: Bound | None = None
     for option in step.options:
-        for span, edge, words in option.starts:
-            free = deadline - option.duration
-            if min(free, span.end) < span.start:
+        free = deadline.at - option.duration
+        for window in option.windows:
+            if free < window.start:
                 continue
-            if span.end < free:
-                bound = Bound(at=span.end, clock=edge, words=words)
-            else:
-                bound = Bound(at=free, clock=inherited.clock, words=inherited.words)
-            if best is None or bound.at > best.at:
-                best = bound
+            at, setter = (window.end, window) if window.end < free else (free, deadline.window)
+            if best is None or at > best.at:
+                best = Bound(at=at, window=setter)
     return best
 
 
 def project(plan: Plan, now: datetime) -> datetime | None:
     """When the order will be with the customer if the next step begins now; None when it can't be done at all."""
-    at: datetime | None = now
-    ends = [finish(step, now) for step in plan.parallel]
-    for end in ends:
-        if end is None or at is None:
-            return None
-        at = max(at, end)
+    at = goods_at(plan, now)
     for step in plan.chain:
-        if at is None:
-            return None
-        at = finish(step, at)
+        at = finish(step, at) if at else None
     return at
 
 
+def goods_at(plan: Plan, now: datetime) -> datetime | None:
+    """When everything that must be bought will be here; `now` when nothing must be."""
+    ends = [finish(step, now) for step in plan.parallel]
+    if None in ends:
+        return None
+    return max([now, *(end for end in ends if end)])
+
+
 def act_by(plan: Plan, promise: datetime) -> Bound | None:
-    """The last instant at which the next step can begin; None when even the distant past would have been too late."""
-    free = Bound(at=promise, clock=ClockName.DEADLINE, words="")
-    bound: Bound | None = free
+    """The last instant at which the next step can begin; None when no instant would do."""
+    bound: Bound | None = Bound(at=promise, window=None)
     for step in reversed(plan.chain):
-        if bound is None:
-            return None
-        bound = latest_start(step, bound.at, bound)
-    if not plan.parallel or bound is None:
+        bound = latest_start(step, bound) if bound else None
+    if bound is None or not plan.parallel:
         return bound
-    starts = [latest_start(step, bound.at, bound) for step in plan.parallel]
-    if any(start is None for start in starts):
+    starts = [latest_start(step, bound) for step in plan.parallel]
+    if None in starts:
         return None
     return min((start for start in starts if start), key=lambda start: start.at)
 
 
-Predicate = Callable[[Step], bool]
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What the clock says of one order at one instant. `act_by` and `late_at` are the last good instants."""
+
+    level: Level
+    act_by: datetime | None
+    late_at: datetime | None
+    projected_at: datetime | None
+    clock: ClockName
+    message: str
+    needs_buying: bool
+    can_be_carried: bool
+    next_check_at: datetime | None
+    promised_by: datetime
+
+    def slack_minutes(self, now: datetime) -> int | None:
+        """Whole minutes until the promise can no longer be kept, rounded down; None when it never could."""
+        if self.act_by is not None:
+            return int((self.act_by - now).total_seconds() // 60)
+        if self.projected_at is not None:
+            return int((self.promised_by - self.projected_at).total_seconds() // 60)
+        return None
 
 
-def steps_of(plan: Plan) -> Sequence[Step]:
-    """All steps, those that come first first."""
-    return (*plan.parallel, *plan.chain)
+def level_at(
+    now: datetime, *, promise: datetime, act_by: datetime | None, late_at: datetime | None, watch: timedelta
+) -> Level:
+    """How much danger there is: `late` past `late_at` or the promise, `at_risk` just past `act_by`."""
+    if now > promise or late_at is None or now > late_at:
+        return Level.LATE
+    if act_by is None or now > act_by:
+        return Level.AT_RISK
+    return Level.WATCH if act_by - now < watch else Level.ON_TRACK
+
+
+def next_change(
+    now: datetime, *, promise: datetime, act_by: datetime | None, late_at: datetime | None, watch: timedelta
+) -> datetime | None:
+    """The next instant at which time alone changes the level; None when it never will again."""
+    just_past = timedelta(seconds=1)
+    instants = [promise + just_past]
+    if act_by is not None:
+        # At slack equal to `watch` it is still on track; the whole second after is not.
+        instants += [act_by - watch + just_past, act_by + just_past]
+    if late_at is not None:
+        instants.append(late_at + just_past)
+    return min((instant for instant in instants if instant > now), default=None)

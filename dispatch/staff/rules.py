@@ -62,6 +62,11 @@ class Person:
         """Whether this person may do a kind of step."""
         return self.role in MAY_DO[skill]
 
+    @property
+    def can_always_be_asked(self) -> bool:
+        """Founders can, shift or no shift."""
+        return self.role is Role.FOUNDER
+
     def is_paused(self, now: datetime) -> bool:
         """Whether they asked to be left alone just now."""
         return any(pause.start <= now < pause.end for pause in self.pauses)
@@ -74,7 +79,7 @@ class Person:
         """Available, or on call, or the founder; never while paused or unreachable."""
         if not self.reachable or self.is_paused(now):
             return False
-        return self.role is Role.FOUNDER or self.on_call or self.is_available(now)
+        return self.can_always_be_asked or self.on_call or self.is_available(now)
 
 
 def windows_for(people: Sequence[Person], skill: Skill) -> list[Span]:

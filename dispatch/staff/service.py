@@ -19,7 +19,7 @@ from ..messaging.tables import OutgoingText
 from ..orders.branches import get_branch
 from ..orders.tables import Branch
 from ..orders.timetable import rearm_branch
-from .rules import Person, Role
+from .rules import MAY_DO, Person, Role, Skill
 from .tables import ExtraShift, Pause, Staff
 
 LONGEST_SHIFT = timedelta(hours=36)
@@ -76,6 +76,17 @@ def lock_staff(session: Session, staff_id: int, *, field: str = "staff_id") -> S
     return staff
 
 
+def active_person(session: Session, staff_id: int, *, field: str, skill: Skill | None = None) -> Staff:
+    """Somebody who works here, and who may do `skill`. Raises Invalid naming `field`."""
+    person = session.get(Staff, staff_id)
+    if person is None or not person.is_active:
+        raise Invalid(field, f"there is nobody with the id {staff_id}")
+    if skill and person.role not in MAY_DO[skill]:
+        able = ", ".join(role.value for role in Role if role in MAY_DO[skill])
+        raise Invalid(field, f"{person.name} is a {person.role.value}; this is done by: {able}")
+    return person
+
+
 def change_staff(
     session: Session,
     staff_id: int,
@@ -83,7 +94,6 @@ def change_staff(
     now: datetime,
     *,
     region: str | None,
-    force: bool = False,
 ) -> Staff:
     """Change what is named in `changes` (name, phone, role, branch, shifts, on_call, is_active). Raises Invalid."""
     staff = lock_staff(session, staff_id)
@@ -105,9 +115,7 @@ def change_staff(
     return staff
 
 
-def pause(
-    session: Session, staff_id: int, now: datetime, *, until: datetime, reason: str | None = None, force: bool = False
-) -> Staff:
+def pause(session: Session, staff_id: int, now: datetime, *, until: datetime, reason: str | None = None) -> Staff:
     """Not to be asked until then; replaces a pause that is still open. Raises Invalid or NotFound."""
     staff = lock_staff(session, staff_id)
     if until <= now:
@@ -230,8 +238,7 @@ def _shapes(session: Session, rows: Sequence[Staff], now: datetime) -> list[dict
         for person in to_people(session, mine, now, branch=branch, start=near[0], end=near[1]):
             people[person.id] = person
     open_pauses = {
-        row.staff_id: row
-        for row in session.scalars(select(Pause).where(Pause.ended_at.is_(None), Pause.until > now))
+        row.staff_id: row for row in session.scalars(select(Pause).where(Pause.ended_at.is_(None), Pause.until > now))
     }
     return [_shape(row, people[row.id], open_pauses.get(row.id), now) for row in rows]
 

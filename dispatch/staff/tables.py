@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..foundation.db import Base, one_of
+from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from ..orders.tables import Branch
 from .rules import Role
@@ -56,10 +56,8 @@ class Pause(Base):
     __tablename__ = "pauses"
     __table_args__ = (
         CheckConstraint("starts_at <= until", name="not_backwards"),
-        Index("uq_pauses_open", "staff_id", unique=True, **{
-            f"{dialect}_where": text("ended_at IS NULL") for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+        partial_index("uq_pauses_open", "staff_id", unique=True, where="ended_at IS NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))

@@ -1,0 +1,226 @@
+"""The doorway to orders: whatever changes one goes through here, so that its clock is read again at once.
+
+Every function locks the order first, refuses a stale copy, writes its events, reads the clock and re-arms the watch
+round, all in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ..foundation.errors import Conflict, Invalid, NotFound
+from ..orders import service as orders
+from ..orders.branches import get_branch
+from ..orders.rules import CLOSED, IN_HAND, Move, Sourcing, Status, status_of_lines
+from ..orders.service import NewOrder, ProcurementNews
+from ..orders.tables import Line, Order
+from ..orders.timetable import rearm
+from ..procurement import service as procurement
+from ..procurement import stock
+from ..procurement.stock import available, find_stock
+from ..staff.service import active_person
+from .assess import assess
+from .facts import gather
+from .moves import Request, make_move
+from .rules import Assessment
+from .tables import Watch
+
+
+def read_clock(session: Session, order: Order, now: datetime) -> Assessment:
+    """Assess an order and write down what the clock says; the caller holds the order's lock."""
+    session.flush()
+    result = assess(gather(session, order, now), now)
+    watch = session.get(Watch, order.id)
+    if watch is None:
+        watch = Watch(order_id=order.id, level=result.level, level_since=now)
+        session.add(watch)
+    if watch.level is not result.level:
+        watch.level, watch.level_since = result.level, now
+    watch.act_by, watch.late_at, watch.projected_at = result.act_by, result.late_at, result.projected_at
+    watch.clock, watch.message, watch.assessed_at = result.clock, result.message, now
+    session.flush()
+    return result
+
+
+def refresh(session: Session, order: Order, now: datetime) -> None:
+    """The order changed: read its clock, and have the watch round look at the ladder."""
+    if order.status not in CLOSED:
+        read_clock(session, order, now)
+    rearm(session, [order.id], now)
+
+
+def place(session: Session, new: NewOrder, now: datetime, *, actor: str, region: str | None) -> tuple[Order, bool]:
+    """Take an order; False when this `external_id` was here before, with the first order. Raises Invalid, NotFound."""
+    phone = orders.check_new_order(new, now, region=region)
+    first = _with_external_id(session, new.external_id)
+    if first is not None:
+        return first, False
+    try:
+        # The savepoint is for the race of two machines with the same external_id: the unique key stops the second.
+        with session.begin_nested():
+            order = orders.create(session, new, now, actor=actor, phone=phone)
+    except IntegrityError:
+        first = _with_external_id(session, new.external_id)
+        if first is None:
+            raise
+        return first, False
+    _source(session, order, list(order.lines), now)
+    order.status = status_of_lines(line.sourcing for line in order.lines)
+    refresh(session, order, now)
+    return order, True
+
+
+def _with_external_id(session: Session, external_id: str | None) -> Order | None:
+    if external_id is None:
+        return None
+    return session.scalars(select(Order).where(Order.external_id == external_id)).first()
+
+
+def _source(session: Session, order: Order, lines: list[Line], now: datetime) -> None:
+    # By sku, so that two orders for the same two items lock the shelf in the same order.
+    for line in sorted(lines, key=lambda line: line.sku or ""):
+        field = f"lines.{order.lines.index(line)}.sku"
+        procurement.source_line(session, order, line, now, field=field)
+
+
+def preview(session: Session, new: NewOrder, now: datetime, *, region: str | None) -> Assessment:
+    """What the clock would say of an order that is not taken yet; nothing is written. Raises Invalid or NotFound."""
+    orders.check_new_order(new, now, region=region)
+    branch = get_branch(session, new.branch)
+    lines = [orders.make_line(line, now) for line in new.lines]
+    for index, line in enumerate(lines):
+        item = procurement.find_item(session, line.sku) if line.sku else None
+        if line.sku and item is None:
+            raise Invalid(f"lines.{index}.sku", f"there is no item {line.sku[:40]!r}: leave the sku out")
+        shelf = find_stock(session, item.id, branch.id) if item else None
+        line.item_id = item.id if item else None
+        if shelf and available(session, shelf) >= line.quantity:
+            line.sourcing = Sourcing.IN_STOCK
+    order = Order(
+        status=status_of_lines(line.sourcing for line in lines),
+        promised_by=new.promised_by,
+        created_at=now,
+        travel_minutes=new.travel_minutes,
+    )
+    with session.no_autoflush:
+        order.branch, order.lines = branch, lines
+        facts = gather(session, order, now)
+        session.expunge_all()
+    return assess(facts, now)
+
+
+def change(
+    session: Session, ref: str, changes: Mapping[str, Any], now: datetime, *, actor: str, if_version: int | None = None
+) -> Order:
+    """Change `address`, `lat`, `lon`, `reason`, `travel_minutes`, `lines` (see `_change_lines`) or `promised_by`.
+
+    A new promise needs `why` and keeps the first. Raises NotFound, StaleVersion, Invalid, Conflict when it is closed.
+    """
+    order = orders.lock_order(session, ref)
+    orders.check_version(order, if_version)
+    if order.status in CLOSED:
+        raise Conflict(f"Order {order.ref} is {order.status.value}: it can't be changed any more.")
+    said = []
+    for name in ("address", "lat", "lon", "reason", "travel_minutes"):
+        if name in changes and getattr(order, name) != changes[name]:
+            said.append(f"{name.replace('_', ' ')} {getattr(order, name)!r} → {changes[name]!r}")
+            setattr(order, name, changes[name])
+    if not order.address.strip():
+        raise Invalid("address.text", "is empty: where does it go?")
+    if changes.get("lines") is not None:
+        said += _change_lines(session, order, changes["lines"], now)
+    if said:
+        orders.record(session, order, "changed", f"Changed: {'; '.join(said)}.", at=now, actor=actor)
+    promised_by = changes.get("promised_by")
+    if promised_by is not None and promised_by != order.promised_by:
+        orders.promise_again(session, order, promised_by, now, actor=actor, why=changes.get("why"))
+    order.version += 1
+    refresh(session, order, now)
+    return order
+
+
+def _change_lines(session: Session, order: Order, wanted: Any, now: datetime) -> list[str]:
+    """Lines not yet in hand become those of `wanted`: (line id or None, NewLine) pairs. Lines in hand must be kept."""
+    if order.status not in (Status.PROCURING, Status.PACKING):
+        raise Conflict(f"Order {order.ref} is packed: its lines can't be changed any more.")
+    said = []
+    by_id = {line.id: line for line in order.lines}
+    unknown = [number for number, _ in wanted if number is not None and number not in by_id]
+    if unknown:
+        raise Invalid("lines", f"order {order.ref} has no line {unknown[0]}")
+    kept = {number for number, _ in wanted}
+    for line in [line for line in order.lines if line.id not in kept]:
+        if line.sourcing in IN_HAND and line.sourcing is not Sourcing.IN_STOCK:
+            raise Conflict(f"{line.title} is in hand already: keep its line.")
+        stock.forget(session, line, now)
+        order.lines.remove(line)
+        said.append(f"without {line.title}")
+    if not order.lines and not any(number is None for number, _ in wanted):
+        raise Invalid("lines", "is empty: cancel the order instead")
+    for number, new in wanted:
+        if number is None:
+            line = orders.make_line(new, now)
+            order.lines.append(line)
+            session.flush()
+            _source(session, order, [line], now)
+            said.append(f"with {line.title}")
+    order.status = status_of_lines(line.sourcing for line in order.lines)
+    return said
+
+
+def procure(
+    session: Session,
+    ref: str,
+    line_id: int,
+    news: ProcurementNews,
+    now: datetime,
+    *,
+    actor: str,
+    if_version: int | None = None,
+) -> Order:
+    """What was heard about one line. Raises NotFound, StaleVersion, Invalid or MoveNotAllowed."""
+    order = orders.lock_order(session, ref)
+    orders.check_version(order, if_version)
+    line = next((line for line in order.lines if line.id == line_id), None)
+    if line is None:
+        raise NotFound(f"Order {order.ref} has no line {line_id}.")
+    if news.by is not None:
+        active_person(session, news.by, field="by")
+    procurement.apply_news(session, order, line, news, now, actor=actor)
+    update_sourcing(session, order, now)
+    return order
+
+
+def update_sourcing(session: Session, order: Order, now: datetime) -> None:
+    """A line's goods came or went: follow with the order's status, and read the clock."""
+    if order.status in (Status.PROCURING, Status.PACKING):
+        orders.set_status(order, status_of_lines(line.sourcing for line in order.lines), now)
+    order.version += 1
+    refresh(session, order, now)
+
+
+def move(
+    session: Session,
+    ref: str,
+    move: Move,
+    now: datetime,
+    *,
+    actor: str,
+    if_version: int | None = None,
+    staff_id: int | None = None,
+    reason: str | None = None,
+    note: str | None = None,
+    pin: str | None = None,
+) -> Order:
+    """Move an order along. Raises NotFound, StaleVersion, MoveNotAllowed or Invalid."""
+    order = orders.lock_order(session, ref)
+    orders.check_version(order, if_version)
+    make_move(session, order, Request(move, staff_id=staff_id, reason=reason, note=note, pin=pin), now, actor=actor)
+    refresh(session, order, now)
+    return order
