@@ -28,10 +28,12 @@ NAMES = [
 # First pass: import all, tell which foreign modules came along. Second pass: those first, then ours under guard, so
 # that only our own import-time deeds count (urllib3, for one, opens a socket to see whether there is IPv6).
 GUARD = """
-import importlib, json, sys, threading
+import contextlib, importlib, json, sys, threading
 names, foreign = json.loads(sys.stdin.read())
 for name in foreign:
-    importlib.import_module(name)
+    # Compiled modules leave names behind that can't be imported by themselves.
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 DEEDS = {"socket.__new__", "thread", "subprocess.Popen", "os.fork", "os.mkdir", "os.remove", "os.rename", "os.putenv",
          "os.system", "sqlite3.connect", "shutil.copyfile", "tempfile.mkstemp", "tempfile.mkdtemp"}
 deeds, before = [], set(sys.modules)
