@@ -1,0 +1,244 @@
+"""The outbox at work: claims texts, sends them outside of any transaction, settles them, and asks where in doubt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from ..foundation.clock import Clock
+from ..foundation.db import Database
+from ..foundation.log import get_logger
+from ..foundation.tokens import Links
+from .gateway import Attempt, Outcome, SentText, TextGateway
+from .rows import Claimed, Settled
+from .rules import Channel, validity_seconds
+from .service import (
+    Look,
+    claim,
+    claim_expired,
+    give_back,
+    missing_receipts,
+    next_due_at,
+    record_receipt,
+    settle,
+    settle_found,
+    sweep,
+)
+from .wording import segments
+
+log = get_logger("messaging.delivery")
+
+OnSettled = Callable[[Session, Settled, datetime], None]
+T = TypeVar("T")
+
+LEASE_SECONDS = 60
+# A send takes up to two time-outs of ten seconds; one that could outlive its lease is not begun.
+SEND_SECONDS = 25
+# Texts claimed at a time for each thread: enough to keep them busy, few enough to leave within a lease.
+CLAIMED_PER_THREAD = 4
+LOOKS_AT_A_TIME = 20
+SETTLE_TRIES = 3
+
+
+class Pace:
+    """A bucket of segments that fills with time: what the sender's number may send. Without a rate it never empties.
+
+    It is this process's own; several workers share a number by dividing the rate among them.
+    """
+
+    def __init__(self, per_second: float | None, now: datetime) -> None:
+        self._rate = per_second
+        self._most = max(1.0, per_second or 0.0)
+        self._held = self._most
+        self._at = now
+        self._lock = threading.Lock()
+
+    def allowance(self, now: datetime, most: int) -> int:
+        """How many texts may leave now, at most `most`."""
+        if self._rate is None:
+            return most
+        with self._lock:
+            self._fill(now)
+            return max(0, min(most, int(self._held)))
+
+    def spend(self, units: int) -> None:
+        """Segments that are leaving; a long text leaves a debt that the next ones wait for."""
+        with self._lock:
+            self._held -= units
+
+    def ready_at(self, now: datetime) -> datetime:
+        """When one more text may leave."""
+        if self._rate is None:
+            return now
+        with self._lock:
+            self._fill(now)
+            return now + timedelta(seconds=max(0.0, (1 - self._held) / self._rate))
+
+    def _fill(self, now: datetime) -> None:
+        self._held = min(self._most, self._held + (now - self._at).total_seconds() * (self._rate or 0))
+        self._at = now
+
+
+class Delivery:
+    """Sends what is due. Safe to run twice and on many machines: claims and tokens keep the runs apart.
+
+    `on_settled` is told of every change in the transaction that makes it; when it raises, the change is tried again
+    and in the end left to reconciliation. Make it after any fork; `close` it at the end.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        gateway: TextGateway,
+        *,
+        clock: Clock,
+        links: Links,
+        concurrency: int,
+        texts_per_second: float | None,
+        on_settled: OnSettled,
+    ) -> None:
+        self._db = db
+        self._gateway = gateway
+        self._clock = clock
+        self._base = links.base
+        self._batch = concurrency * CLAIMED_PER_THREAD
+        self._pace = Pace(texts_per_second, clock.now())
+        self._on_settled = on_settled
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="delivery")
+        self._is_closing = threading.Event()
+        self._running = threading.Lock()
+
+    def run_once(self) -> int:
+        """One round: sweep, send, reconcile, look for receipts. How many texts it acted on; 0 when all is quiet.
+
+        A part that fails is logged and does not keep the others from running. Raises the first failure at the end.
+        """
+        with self._running:
+            return 0 if self._is_closing.is_set() else self._round()
+
+    def _round(self) -> int:
+        failures: list[Exception] = []
+        acted = 0
+        for part in (self._sweep, self._send_due, self._reconcile, self._look):
+            try:
+                acted += part()
+            except Exception as error:
+                log.exception("a part of the delivery round failed", part=part.__name__)
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return acted
+
+    def next_due_at(self) -> datetime | None:
+        """When `run_once` has something to do next, the sender's pace included; None when all is quiet."""
+        with self._db.snapshot() as session:
+            due = next_due_at(session)
+        return None if due is None else max(due, self._pace.ready_at(self._clock.now()))
+
+    def close(self) -> None:
+        """Finish what is in hand and give back what is not begun; a round that runs in another thread ends soon."""
+        self._is_closing.set()
+        with self._running:
+            self._pool.shutdown(wait=True)
+
+    def _sweep(self) -> int:
+        # A transaction of its own: a listener that fails on one of these must not keep pages from leaving.
+        with self._db.transaction() as session:
+            now = self._clock.now()
+            changes = sweep(session, now)
+            for change in changes:
+                self._on_settled(session, change, now)
+        return len(changes)
+
+    def _send_due(self) -> int:
+        now = self._clock.now()
+        allowed = self._pace.allowance(now, self._batch)
+        if not allowed:
+            return 0
+        with self._db.transaction() as session:
+            texts = claim(session, now, limit=allowed, lease_seconds=LEASE_SECONDS)
+        self._pace.spend(sum(segments(text.body).count for text in texts))
+        return self._each(self._deliver, texts)
+
+    def _reconcile(self) -> int:
+        with self._db.transaction() as session:
+            texts = claim_expired(session, self._clock.now(), LOOKS_AT_A_TIME)
+        return self._each(self._resolve, texts)
+
+    def _look(self) -> int:
+        with self._db.transaction() as session:
+            looks = missing_receipts(session, self._clock.now(), LOOKS_AT_A_TIME)
+        return self._each(self._ask, looks)
+
+    def _each(self, act: Callable[[T], None], things: Iterable[T]) -> int:
+        """Act on all at once and wait; one that fails is logged and left to its lease."""
+        running: Sequence[Future[None]] = [self._pool.submit(act, thing) for thing in things]
+        for future in running:
+            error = future.exception()
+            if error is not None:
+                log.error("a text was left to its lease", exc_info=error)
+        return len(running)
+
+    def _deliver(self, text: Claimed) -> None:
+        if self._is_closing.is_set() or self._clock.now() > text.lease_until - timedelta(seconds=SEND_SECONDS):
+            with self._db.transaction() as session:
+                give_back(session, text, self._clock.now())
+            return
+        attempt = self._send(text)
+        if attempt.outcome is not Outcome.ACCEPTED:
+            log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
+        self._settle(lambda session, now: settle(session, text, attempt, now))
+
+    def _send(self, text: Claimed) -> Attempt:
+        # The number in the address proves whose send a receipt is about, also when the answer to it was lost.
+        status_callback = f"{self._base}/webhooks/twilio/status?o={text.outbox_id}"
+        if text.channel is Channel.CALL:
+            answer_url = f"{self._base}/webhooks/twilio/voice?o={text.outbox_id}"
+            return self._gateway.call(to=text.to_phone, answer_url=answer_url, status_callback=status_callback)
+        validity = validity_seconds(text.useful_until, now=self._clock.now())
+        return self._gateway.send(
+            to=text.to_phone, body=text.body, status_callback=status_callback, validity_seconds=validity
+        )
+
+    def _resolve(self, text: Claimed) -> None:
+        if self._is_closing.is_set():
+            return
+        found: Sequence[SentText] | None = ()
+        if text.channel is Channel.SMS:
+            found = self._gateway.find(to=text.to_phone, since=text.created_at)
+        self._settle(lambda session, now: settle_found(session, text, found, now))
+
+    def _ask(self, look: Look) -> None:
+        known = None if self._is_closing.is_set() else self._gateway.fetch(look.provider_sid)
+        if known is None:
+            return
+        self._settle(
+            lambda session, now: record_receipt(
+                session,
+                sid=known.sid,
+                status=known.status,
+                error_code=known.error_code,
+                outbox_id=look.outbox_id,
+                now=now,
+            )
+        )
+
+    def _settle(self, write: Callable[[Session, datetime], Settled | None]) -> None:
+        """Write and tell, in one transaction; again when it fails, for the news would be expensive to get twice."""
+        for tries_left in reversed(range(SETTLE_TRIES)):
+            try:
+                with self._db.transaction() as session:
+                    now = self._clock.now()
+                    change = write(session, now)
+                    if change is not None:
+                        self._on_settled(session, change, now)
+                return
+            except Exception:
+                if not tries_left:
+                    raise
+                log.warning("settling a text again", exc_info=True)

@@ -1,0 +1,67 @@
+"""How the outbox is doing: what is due next, how long a text has waited, and whether texts go out at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy.orm import Session
+
+from .rows import columns, literally, waits
+from .rules import RETRIED_WHEN_HELD, Hold, TextState
+
+# A provider that is busy for a moment is no outage.
+OUTAGE_AFTER_SECONDS = 60
+
+IS_QUEUED = and_(literally(columns.state, TextState.QUEUED), or_(columns.after_id.is_(None), ~waits()))
+IS_SENDING = literally(columns.state, TextState.SENDING)
+CANT_LEAVE = and_(literally(columns.state, TextState.HELD), literally(columns.hold, Hold.CONFIGURATION))
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Texts that can't go out: since when, how many wait, and what the provider says, without secrets or numbers."""
+
+    since: datetime
+    waiting: int
+    error: str
+
+
+def next_due_at(session: Session) -> datetime | None:
+    """When there is something to do next: a text to send, one in doubt to ask about. None when all is quiet.
+
+    In the past when work is waiting now, also while the sender's pace holds it back.
+    """
+    queued = session.scalar(select(func.min(columns.due_at)).where(IS_QUEUED))
+    leased = session.scalar(select(func.min(columns.lease_until)).where(IS_SENDING))
+    return min((at for at in (queued, leased) if at is not None), default=None)
+
+
+WAITING_SINCE = select(func.min(func.coalesce(columns.failing_since, columns.due_at)))
+DUE = or_(columns.due_at <= bindparam("now"), columns.failing_since.is_not(None))
+
+
+def oldest_unsent_seconds(session: Session, now: datetime) -> float:
+    """How long the text that has waited longest should have been gone; 0 when none waits.
+
+    Counts what is queued, in doubt, or held because the account can't send (of the kinds that try again by
+    themselves); from its first failed attempt, or else from when it was due. A text that waits for another is not late.
+    """
+    urgent = and_(CANT_LEAVE, literally(columns.kind, *sorted(RETRIED_WHEN_HELD)))
+    since = [session.scalar(WAITING_SINCE.where(rows, DUE), {"now": now}) for rows in (IS_QUEUED, IS_SENDING, urgent)]
+    oldest = min((at for at in since if at is not None), default=now)
+    return max(0.0, (now - oldest).total_seconds())
+
+
+def outage(session: Session, now: datetime) -> Outage | None:
+    """Whether texts can't go out: the account can't send, or attempts have failed for a minute or more."""
+    long = columns.failing_since <= now - timedelta(seconds=OUTAGE_AFTER_SECONDS)
+    is_failing = and_(literally(columns.state, TextState.QUEUED, TextState.SENDING), long)
+    worst: Outage | None = None
+    for condition in (CANT_LEAVE, is_failing):
+        since, waiting = session.execute(select(func.min(columns.failing_since), func.count()).where(condition)).one()
+        if since is not None and (worst is None or since < worst.since):
+            said = select(columns.error).where(condition).order_by(columns.failing_since).limit(1)
+            worst = Outage(since, waiting, session.scalar(said) or "no answer from the provider")
+    return worst

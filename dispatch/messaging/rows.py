@@ -1,0 +1,173 @@
+"""Rows of the outbox as values and as statements: what the services share, built once."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Row, Table, and_, bindparam, exists, literal_column, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from .rules import Channel, Kind, TextState, is_unreachable
+from .tables import Consent, InboundText, OutgoingText, Receipt
+
+outbox: Table = OutgoingText.__table__  # type: ignore[assignment]
+receipts: Table = Receipt.__table__  # type: ignore[assignment]
+inbound_texts: Table = InboundText.__table__  # type: ignore[assignment]
+consents: Table = Consent.__table__  # type: ignore[assignment]
+columns = outbox.c
+before = outbox.alias("before")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What the rest of the house is told of a text. `is_unreachable`: it will not reach this person, ask the next."""
+
+    outbox_id: int
+    page_id: int | None
+    order_id: int | None
+    staff_id: int | None
+    kind: Kind
+    state: TextState
+    provider_status: str | None
+    error_code: int | None
+    is_unreachable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A text that this process, and nobody else, may send until `lease_until`. `token` proves it when settling."""
+
+    outbox_id: int
+    token: str
+    lease_until: datetime
+    kind: Kind
+    channel: Channel
+    to_phone: str
+    body: str
+    attempts: int
+    looks: int
+    useful_until: datetime | None
+    created_at: datetime
+
+
+SETTLED = (
+    columns.id,
+    columns.page_id,
+    columns.order_id,
+    columns.staff_id,
+    columns.kind,
+    columns.state,
+    columns.provider_status,
+    columns.error_code,
+    columns.hold,
+)
+CLAIMED = (
+    columns.id,
+    columns.lease_token,
+    columns.lease_until,
+    columns.kind,
+    columns.channel,
+    columns.to_phone,
+    columns.body,
+    columns.attempts,
+    columns.looks,
+    columns.useful_until,
+    columns.created_at,
+    columns.priority,
+    columns.due_at,
+)
+
+
+def settled(row: Row[Any]) -> Settled:
+    """A row of the columns SETTLED as a value."""
+    return Settled(
+        outbox_id=row.id,
+        page_id=row.page_id,
+        order_id=row.order_id,
+        staff_id=row.staff_id,
+        kind=row.kind,
+        state=row.state,
+        provider_status=row.provider_status,
+        error_code=row.error_code,
+        is_unreachable=is_unreachable(row.state, row.error_code, hold=row.hold),
+    )
+
+
+def claimed(rows: Sequence[Row[Any]]) -> list[Claimed]:
+    """Rows of the columns CLAIMED as values, in the order in which they should leave."""
+    return [
+        Claimed(
+            outbox_id=row.id,
+            token=row.lease_token,
+            lease_until=row.lease_until,
+            kind=row.kind,
+            channel=row.channel,
+            to_phone=row.to_phone,
+            body=row.body,
+            attempts=row.attempts,
+            looks=row.looks,
+            useful_until=row.useful_until,
+            created_at=row.created_at,
+        )
+        for row in sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))
+    ]
+
+
+def literally(column: ColumnElement[Any], *values: enum.StrEnum) -> ColumnElement[bool]:
+    """`column` is one of these, written into the SQL: a bound value would keep the partial indexes from being used."""
+    written: list[ColumnElement[Any]] = [literal_column(f"'{value.value}'") for value in values]
+    return column == written[0] if len(written) == 1 else column.in_(written)
+
+
+def waits(column: Any = columns) -> ColumnElement[bool]:
+    """Whether a row's forerunner has not gone out yet and still may."""
+    pending = literally(before.c.state, TextState.QUEUED, TextState.SENDING, TextState.HELD)
+    return exists(select(before.c.id).where(before.c.id == column.after_id, pending))
+
+
+def is_orphan() -> ColumnElement[bool]:
+    """Whether a row's forerunner was never sent, so that there is nothing to follow."""
+    dead = literally(before.c.state, TextState.EXPIRED, TextState.FAILED)
+    return exists(select(before.c.id).where(before.c.id == columns.after_id, dead, before.c.sent_at.is_(None)))
+
+
+def is_barred() -> ColumnElement[bool]:
+    """Whether the number asked us to stop texting. Calls are not texts."""
+    stopped = select(consents.c.phone).where(consents.c.phone == columns.to_phone, consents.c.opted_out_at.is_not(None))
+    return and_(literally(columns.channel, Channel.SMS), exists(stopped))
+
+
+def is_useless() -> ColumnElement[bool]:
+    """Whether it is too late (`:now`) for a text to be of use."""
+    return and_(columns.useful_until.is_not(None), columns.useful_until <= bindparam("now"))
+
+
+def is_sendable() -> ColumnElement[bool]:
+    """Whether a queued row may leave at `:now`."""
+    return and_(
+        literally(columns.state, TextState.QUEUED),
+        columns.due_at <= bindparam("now"),
+        or_(columns.useful_until.is_(None), columns.useful_until > bindparam("now")),
+        or_(columns.after_id.is_(None), ~or_(waits(), is_orphan())),
+        ~is_barred(),
+    )
+
+
+def taken(condition: ColumnElement[bool], *order: ColumnElement[Any], name: str = "taken") -> CTE:
+    """Up to `:most` rows for an UPDATE, locked on PostgreSQL; rows that somebody else holds are passed over.
+
+    A CTE, because PostgreSQL may run a LIMIT subquery more than once and then take more rows than asked for.
+    """
+    rows = select(columns.id).where(condition).order_by(*order, columns.id).limit(bindparam("most"))
+    return rows.with_for_update(skip_locked=True, of=outbox).cte(name)
+
+
+def insert_into(session: Session, table: Table) -> Any:
+    """INSERT in the dialect of the session, which knows ON CONFLICT."""
+    dialect = session.get_bind().dialect.name
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
