@@ -1,8 +1,21 @@
-"""The ladder as a decision: facts in, actions out; pure."""
+"""The ladder as a decision: facts in, actions out; pure.
+
+Rungs: whoever is available now (1), on call (2), the founder (3). A rung with nobody to ask is not there, so that it
+costs no time. The step between rungs is what is left until the promise can no longer be kept, shared by the rungs
+still to come, within the policy's bounds; when even the shortest steps would not reach the last rung in time,
+everybody is asked at once.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..orders.rules import CLOSED, Status
+from ..promise.rules import Level
+from ..staff.rules import Person, Skill
 
 
 class EscalationState(enum.StrEnum):
@@ -31,3 +44,191 @@ class Answer(enum.StrEnum):
     HANDED_BACK = "handed_back"
     LOST = "lost"
     UNREACHABLE = "unreachable"
+
+
+class Verb(enum.StrEnum):
+    """What somebody may answer to a page."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    PICKED_UP = "picked_up"
+    DELIVERED = "delivered"
+    HAND_BACK = "hand_back"
+
+
+class Rung(enum.IntEnum):
+    """The groups that are asked, one after another."""
+
+    AVAILABLE = 1
+    ON_CALL = 2
+    FOUNDER = 3
+
+
+LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED)
+SKILLS = {
+    Need.PROCURE: (Skill.PROCURE,),
+    Need.DELIVER: (Skill.DELIVER,),
+    Need.PROCURE_AND_DELIVER: (Skill.PROCURE, Skill.DELIVER),
+}
+
+
+def need_of(*, needs_buying: bool, can_be_carried: bool) -> Need:
+    """What to ask for: buying while goods are missing, carrying when nobody available could bring them in time."""
+    if not needs_buying:
+        return Need.DELIVER
+    return Need.PROCURE if can_be_carried else Need.PROCURE_AND_DELIVER
+
+
+def rung_of(person: Person, need: Need, now: datetime) -> Rung | None:
+    """The rung on which somebody is asked; None when they are not to be asked at all just now."""
+    if not all(person.can(skill) for skill in SKILLS[need]) or not person.may_be_asked(now):
+        return None
+    if person.can_always_be_asked:
+        return Rung.FOUNDER
+    return Rung.AVAILABLE if person.is_available(now) else Rung.ON_CALL
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageFacts:
+    """One page of the round that is under way. `is_open`: it can still be answered."""
+
+    staff_id: int
+    rung: int
+    answer: Answer | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.answer is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderFacts:
+    """What the ladder needs to know. `late_at`: from then on the promise can't be kept, whoever helps."""
+
+    status: Status
+    level: Level
+    need: Need
+    promised_by: datetime
+    late_at: datetime | None
+    people: tuple[Person, ...]
+    step_min: timedelta
+    step_max: timedelta
+    state: EscalationState | None = None
+    rung: int = 0
+    next_step_at: datetime | None = None
+    check_in_at: datetime | None = None
+    is_reminded: bool = False
+    is_need_met: bool = False
+    pages: tuple[PageFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do now, and when to look again. `ask`: (staff id, rung) pairs, whoever was asked least first."""
+
+    opens: bool = False
+    ends: EscalationState | None = None
+    ask: tuple[tuple[int, Rung], ...] = ()
+    rung: int = 0
+    next_step_at: datetime | None = None
+    reminds: bool = False
+    next_check_at: datetime | None = None
+
+
+def decide(facts: LadderFacts, now: datetime) -> Decision:
+    """The next act of the ladder. Deciding twice on what the first decision led to changes nothing."""
+    if facts.status in CLOSED:
+        end = EscalationState.RESOLVED if facts.status is Status.DELIVERED else EscalationState.CANCELLED
+        return Decision(ends=end if facts.state in LIVE else None)
+    if facts.state is EscalationState.ACCEPTED:
+        return _accepted(facts, now)
+    is_safe = facts.level in (Level.ON_TRACK, Level.WATCH) or facts.status is Status.OUT_FOR_DELIVERY
+    if is_safe:
+        return Decision(ends=EscalationState.RESOLVED if facts.state is EscalationState.OPEN else None)
+    if facts.state is EscalationState.UNANSWERED:
+        return Decision(rung=facts.rung)
+    if facts.state is EscalationState.OPEN and now > facts.promised_by:
+        return Decision(ends=EscalationState.UNANSWERED, rung=facts.rung)
+    return _climb(facts, now)
+
+
+def _accepted(facts: LadderFacts, now: datetime) -> Decision:
+    """Somebody has it: remind once when they go quiet, and end it when what was asked for is done."""
+    if facts.is_need_met:
+        return Decision(ends=EscalationState.RESOLVED, rung=facts.rung)
+    if facts.check_in_at is None or facts.is_reminded or facts.status is Status.OUT_FOR_DELIVERY:
+        return Decision(rung=facts.rung)
+    if now >= facts.check_in_at:
+        return Decision(rung=facts.rung, reminds=True)
+    return Decision(rung=facts.rung, next_check_at=facts.check_in_at)
+
+
+def _climb(facts: LadderFacts, now: datetime) -> Decision:
+    asked = {page.staff_id for page in facts.pages}
+    fresh = [
+        (person, on)
+        for person in sorted(facts.people, key=lambda person: (person.asked_today, person.id))
+        if person.id not in asked and (on := rung_of(person, facts.need, now)) is not None
+    ]
+    rung, next_step_at = facts.rung, facts.next_step_at
+    if _is_step_due(facts, now):
+        rung = _next_rung(facts, fresh, now)
+        later = {int(r) for _, r in fresh if r > rung}
+        next_step_at = now + _step(facts, len(later), now) if later else None
+    elif next_step_at is None and any(r > rung for _, r in fresh):
+        # Somebody has come within reach above the rung that was the last one.
+        next_step_at = now + _step(facts, 1, now)
+    return Decision(
+        opens=facts.state is None,
+        ask=tuple((person.id, r) for person, r in fresh if r <= rung),
+        rung=rung,
+        next_step_at=next_step_at,
+        next_check_at=min((at for at in (next_step_at, _next_arrival(facts, now)) if at), default=None),
+    )
+
+
+def _is_step_due(facts: LadderFacts, now: datetime) -> bool:
+    """At the start, when the step's time is over, or when nobody who was asked can still say yes."""
+    if facts.rung == 0 or not any(page.is_open for page in facts.pages):
+        return True
+    return facts.next_step_at is not None and now >= facts.next_step_at
+
+
+def _next_rung(facts: LadderFacts, fresh: Sequence[tuple[Person, Rung]], now: datetime) -> int:
+    rungs = sorted({int(rung) for _, rung in fresh})
+    above = [rung for rung in rungs if rung > facts.rung]
+    if not above:
+        return max(facts.rung, *rungs, 0)
+    steps = len(above) - 1
+    if facts.level is Level.LATE or _time_left(facts, now) < steps * facts.step_min:
+        return above[-1]
+    return above[0]
+
+
+def _time_left(facts: LadderFacts, now: datetime) -> timedelta:
+    end = min(facts.late_at, facts.promised_by) if facts.late_at else facts.promised_by
+    return max(end - now, timedelta(0))
+
+
+def _step(facts: LadderFacts, rungs_to_come: int, now: datetime) -> timedelta:
+    share = _time_left(facts, now) / (rungs_to_come + 1)
+    return max(facts.step_min, min(facts.step_max, share))
+
+
+def _next_arrival(facts: LadderFacts, now: datetime) -> datetime | None:
+    """When the next person who could help comes on a shift or back from a pause."""
+    arrivals = [
+        span.start
+        for person in facts.people
+        if all(person.can(skill) for skill in SKILLS[facts.need])
+        for span in person.windows()
+        if span.start > now
+    ]
+    returns = [
+        pause.end
+        for person in facts.people
+        if person.on_call or person.can_always_be_asked
+        for pause in person.pauses
+        if pause.end > now
+    ]
+    return min([*arrivals, *returns], default=None)

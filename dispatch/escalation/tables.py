@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..foundation.db import Base, one_of
+from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from ..messaging.rules import Channel
 from ..staff.tables import Staff
@@ -22,11 +22,9 @@ class Escalation(Base):
         one_of("state", EscalationState),
         one_of("need", Need),
         CheckConstraint("(state <> 'accepted') OR (accepted_by_id IS NOT NULL)", name="accepted_by_known"),
-        Index("uq_escalations_live", "order_id", unique=True, **{
-            f"{dialect}_where": text("state IN ('open', 'accepted')") for dialect in ("sqlite", "postgresql")
-        }),
+        partial_index("uq_escalations_live", "order_id", unique=True, where="state IN ('open', 'accepted')"),
         Index("ix_escalations_order_id", "order_id"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
@@ -61,10 +59,8 @@ class Page(Base):
         one_of("answer", Answer),
         UniqueConstraint("staff_id", "code"),
         UniqueConstraint("escalation_id", "round", "staff_id", "channel"),
-        Index("ix_pages_unanswered", "staff_id", **{
-            f"{dialect}_where": text("answer IS NULL") for dialect in ("sqlite", "postgresql")
-        }),
-    )  # fmt: skip
+        partial_index("ix_pages_unanswered", "staff_id", where="answer IS NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     escalation_id: Mapped[int] = mapped_column(ForeignKey("escalations.id"))

@@ -97,15 +97,17 @@ class Database:
         with self._session({}) as session:
             yield session
             session.flush()
-            for work in session.info.pop(AT_END, {}).values():
-                work(session)
+            while work := session.info.pop(AT_END, None):
+                for step in work.values():
+                    step(session)
             session.flush()
             session.commit()
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """A reading transaction: one consistent view, nothing is written."""
-        with self._session({"sqlite_begin": "DEFERRED"}) as session:
+        options = {"sqlite_begin": "DEFERRED"} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._session(options) as session:
             yield session
             session.rollback()
 
@@ -119,6 +121,8 @@ class Database:
         except OperationalError as error:
             raise Unavailable("The database is busy or can't be reached. Try again in a moment.") from error
         except (IntegrityError, StaleDataError) as error:
+            if isinstance(error, IntegrityError) and not _is_a_race(error):
+                raise
             # Two at the same moment, and the unique key or the version column let one of them pass.
             raise Conflict("Somebody did something to it at the same moment: look again, then repeat.") from error
         except DBAPIError as error:
@@ -129,6 +133,12 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _is_a_race(error: IntegrityError) -> bool:
+    """A unique or foreign key that was fine when we looked; a broken CHECK or NOT NULL is our own mistake."""
+    code = getattr(error.orig, "sqlstate", None)
+    return code in {"23505", "23503"} if code else any(word in str(error.orig) for word in ("UNIQUE", "FOREIGN KEY"))
 
 
 def at_end(session: Session, key: Hashable, work: Callable[[Session], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -66,7 +67,7 @@ REFUSED_KINDS = {
 }
 LANDLINE_KINDS = {phonenumbers.PhoneNumberType.FIXED_LINE}
 # Ofcom keeps +44 7700 900000 to 900999 for fiction; people try things out with them, nobody can be reached by them.
-FICTION = "+447700900"
+FICTION = re.compile(r"\+447700900\d{3}")
 
 
 def parse_phone(text: str, *, region: str | None = None, field: str = "phone") -> str:
@@ -82,7 +83,7 @@ def parse_phone(text: str, *, region: str | None = None, field: str = "phone") -
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if number.extension:
         raise Invalid(field, "leave the extension out: a text can't be sent to one")
-    if e164.startswith(FICTION) and phonenumbers.is_possible_number(number):
+    if FICTION.fullmatch(e164):
         return e164
     if not phonenumbers.is_valid_number(number):
         raise Invalid(field, f"no such phone number exists ({text[:20]!r}): check the digits and the country code")

@@ -44,7 +44,8 @@ def make_move(session: Session, order: Order, request: Request, now: datetime, *
 
 
 def _note(request: Request) -> str:
-    return f" {request.note.strip()}" if (request.note or "").strip() else ""
+    note = (request.note or "").strip()
+    return f" {note}" if note else ""
 
 
 def _pack(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:

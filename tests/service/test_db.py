@@ -127,9 +127,7 @@ def test_a_snapshot_writes_nothing(db: Database) -> None:
     assert value(db) == 0
 
 
-def test_a_snapshot_is_one_view(db: Database, request: pytest.FixtureRequest) -> None:
-    if not db.is_sqlite:
-        request.applymarker(pytest.mark.xfail(reason="READ COMMITTED looks anew at each statement", strict=True))
+def test_a_snapshot_is_one_view(db: Database) -> None:
     with db.snapshot() as session:
         before = session.scalar(text("SELECT value FROM counters"))
         increment(db)
@@ -238,7 +236,6 @@ def test_at_end_does_not_outlive_a_rollback(db: Database) -> None:
     assert ran == []
 
 
-@pytest.mark.xfail(reason="what is asked for while at_end runs is dropped without a word", strict=True)
 def test_at_end_may_ask_for_more(db: Database) -> None:
     ran: list[str] = []
     with db.transaction() as session:

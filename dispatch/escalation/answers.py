@@ -1,0 +1,334 @@
+"""What an answer does: accept, decline, picked up, delivered, hand back; by text, by link or taken by phone.
+
+Each is idempotent: the same answer twice has one effect and gets a kind word. The order's lock decides races.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.errors import Conflict, Invalid, NotFound
+from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
+from ..orders.service import lock_order, record
+from ..orders.tables import Line, Order
+from ..promise.moves import Request, make_move
+from ..promise.service import refresh, update_sourcing
+from ..staff.rules import MAY_DO, Skill
+from ..staff.tables import Staff
+from . import wording
+from .closing import close, release_others
+from .job import job_of, what_of
+from .rules import LIVE, Answer, EscalationState, Need, Verb
+from .service import latest_escalation
+from .tables import Escalation, Page
+
+PIN = re.compile(r"\b(\d{4})\b")
+SOONEST_CHECK_IN = timedelta(minutes=5)
+TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
+
+
+class Outcome(enum.StrEnum):
+    """What an answer led to."""
+
+    DONE = "done"
+    ALREADY = "already"
+    TAKEN = "taken"
+    OVER = "over"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerResult:
+    """What happened, and what to tell the person."""
+
+    outcome: Outcome
+    text: str
+    ref: str | None = None
+
+
+@dataclass(kw_only=True)
+class Case:
+    """One page with its order locked, and who answers."""
+
+    session: Session
+    order: Order
+    escalation: Escalation
+    page: Page
+    staff: Staff
+    now: datetime
+    note: str | None
+    actor: str
+
+    def result(self, outcome: Outcome, text: str) -> AnswerResult:
+        """An answer about this order."""
+        return AnswerResult(outcome=outcome, text=text, ref=self.order.ref)
+
+    def say(self, kind: str, text: str) -> None:
+        """An event of the order."""
+        note = f" “{self.note}”" if self.note else ""
+        record(self.session, self.order, kind, text + note, at=self.now, actor=self.actor)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether this person has it, and the order is still open."""
+        return self.page.answer is Answer.ACCEPTED and self.order.status not in CLOSED
+
+
+def answer_page(
+    session: Session,
+    page_id: int,
+    verb: Verb | str,
+    now: datetime,
+    *,
+    note: str | None = None,
+    actor: str | None = None,
+) -> AnswerResult:
+    """Apply one answer to one page. Raises NotFound (no such page) or Invalid (no such answer)."""
+    try:
+        verb = Verb(verb)
+    except ValueError as error:
+        raise Invalid("answer", f"use one of {', '.join(v.value for v in Verb)}") from error
+    order_id = session.scalars(
+        select(Escalation.order_id).join(Page, Page.escalation_id == Escalation.id).where(Page.id == page_id)
+    ).first()
+    if order_id is None:
+        raise NotFound("There is no such page.")
+    order = lock_order(session, order_id=order_id)
+    page = session.get_one(Page, page_id, populate_existing=True)
+    escalation = session.get_one(Escalation, page.escalation_id, populate_existing=True)
+    case = Case(
+        session=session,
+        order=order,
+        escalation=escalation,
+        page=page,
+        staff=page.staff,
+        now=now,
+        note=(note or "").strip()[:300] or None,
+        actor=actor or page.staff.name,
+    )
+    result = HANDLERS[verb](case)
+    if case.note:
+        page.note = case.note
+    refresh(session, order, now)
+    return result
+
+
+def answer_for_staff(
+    session: Session,
+    escalation_id: int,
+    staff_id: int,
+    answer: Verb | str,
+    now: datetime,
+    *,
+    actor: str,
+    note: str | None = None,
+) -> AnswerResult:
+    """An answer that somebody gave by phone. Raises NotFound, Invalid, or Conflict when it could have no effect."""
+    query = select(Page).where(Page.escalation_id == escalation_id, Page.staff_id == staff_id).order_by(Page.id.desc())
+    page = session.scalars(query.limit(1)).first()
+    if page is None:
+        if session.get(Escalation, escalation_id) is None:
+            raise NotFound(f"There is no escalation {escalation_id}.")
+        raise Invalid("staff_id", "that person has not been asked")
+    result = answer_page(session, page.id, answer, now, note=note, actor=actor)
+    if result.outcome not in (Outcome.DONE, Outcome.ALREADY):
+        raise Conflict(result.text)
+    return result
+
+
+def _accept(case: Case) -> AnswerResult:
+    order, escalation, page = case.order, case.escalation, case.page
+    if case.is_theirs:
+        return case.result(Outcome.ALREADY, wording.still_yours(order.ref, code=page.code))
+    if order.status in CLOSED or escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):
+        return _over(case)
+    if escalation.state is EscalationState.ACCEPTED:
+        return _lost(case)
+    page.answer, page.answered_at = Answer.ACCEPTED, case.now
+    escalation.state = EscalationState.ACCEPTED
+    escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
+    escalation.next_step_at, escalation.reminded_at, escalation.closed_at = None, None, None
+    escalation.check_in_at = _check_in_at(case)
+    order.taker_id, order.taken_at = case.staff.id, case.now
+    case.say("accepted", f"{case.staff.name} has taken it.")
+    body = wording.stand_down(order.ref, what_of(order), who=case.staff.name)
+    told = release_others(case.session, order, escalation, body, case.now)
+    if told:
+        names = ", ".join(page.staff.name for page in told)
+        record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
+    job = job_of(case.session, order, escalation.need, case.now)
+    return case.result(Outcome.DONE, wording.yours(job, code=page.code))
+
+
+def _check_in_at(case: Case) -> datetime:
+    """When we expect to hear that they have it: half of what is left, and then the policy's grace."""
+    left = max((case.order.promised_by - case.now) / 2, SOONEST_CHECK_IN)
+    return case.now + left + timedelta(seconds=case.order.branch.policy.check_in_grace_seconds)
+
+
+def _lost(case: Case) -> AnswerResult:
+    """First acceptance wins: the second hears who has it, and what else is open."""
+    if case.page.answer is None:
+        case.page.answer, case.page.answered_at = Answer.LOST, case.now
+    who = case.escalation.accepted_by.name if case.escalation.accepted_by else "Somebody else"
+    others = choices(case.session, open_pages(case.session, case.staff.id))
+    return case.result(Outcome.TAKEN, wording.taken_by(case.order.ref, who=who, others=others))
+
+
+def _over(case: Case) -> AnswerResult:
+    how = {Status.DELIVERED: "delivered", Status.CANCELLED: "cancelled"}.get(Status(case.order.status), "safe")
+    return case.result(Outcome.OVER, wording.over(case.order.ref, how=how))
+
+
+def _decline(case: Case) -> AnswerResult:
+    if case.is_theirs and case.escalation.state is EscalationState.ACCEPTED:
+        return _hand_back(case)
+    if case.order.status in CLOSED or case.escalation.state not in TAKEABLE:
+        return _over(case) if case.escalation.state is not EscalationState.ACCEPTED else _lost(case)
+    if case.page.answer is not Answer.DECLINED:
+        case.page.answer, case.page.answered_at = Answer.DECLINED, case.now
+        case.say("declined", f"{case.staff.name} can't.")
+        return case.result(Outcome.DONE, wording.passed(case.order.ref))
+    return case.result(Outcome.ALREADY, wording.passed(case.order.ref))
+
+
+def _hand_back(case: Case) -> AnswerResult:
+    order, escalation, page = case.order, case.escalation, case.page
+    if page.answer is Answer.HANDED_BACK:
+        return case.result(Outcome.ALREADY, wording.handed_back(order.ref))
+    if not case.is_theirs or escalation.state is not EscalationState.ACCEPTED:
+        return _not_theirs(case)
+    if order.status is Status.OUT_FOR_DELIVERY and order.carrier_id == case.staff.id:
+        reason = f"{case.staff.name} handed it back"
+        make_move(case.session, order, Request(Move.FAIL, reason=reason), case.now, actor=case.actor)
+    page.answer, page.answered_at, page.closed_at = Answer.HANDED_BACK, case.now, case.now
+    escalation.state, escalation.accepted_by_id, escalation.accepted_at = EscalationState.OPEN, None, None
+    escalation.check_in_at = None
+    # A new round from the first rung: whoever was stood down may be asked again, whoever said no is not.
+    escalation.round, escalation.rung = escalation.round + 1, 0
+    order.taker_id, order.taken_at = None, None
+    case.say("handed_back", f"{case.staff.name} has handed it back.")
+    return case.result(Outcome.DONE, wording.handed_back(order.ref))
+
+
+def _not_theirs(case: Case) -> AnswerResult:
+    if case.order.status in CLOSED or case.escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):
+        return _over(case)
+    if case.escalation.state is EscalationState.ACCEPTED:
+        return _lost(case)
+    return case.result(Outcome.REFUSED, wording.not_yours(case.order.ref, code=case.page.code))
+
+
+def _take_first(case: Case) -> AnswerResult | None:
+    """News about an order they have not taken yet: saying that they have it is saying yes."""
+    if case.is_theirs:
+        return None
+    taken = _accept(case)
+    return None if taken.outcome is Outcome.DONE else taken
+
+
+def _picked_up(case: Case) -> AnswerResult:
+    """I have it: bought, when that was the need and goods are missing; else packed and handed over in one go."""
+    refused = _take_first(case)
+    if refused:
+        return refused
+    order, need = case.order, case.escalation.need
+    if order.status is Status.OUT_FOR_DELIVERY:
+        return case.result(Outcome.ALREADY, _way(case))
+    missing = [line for line in order.lines if line.sourcing not in IN_HAND]
+    if missing and need is Need.DELIVER:
+        return case.result(Outcome.REFUSED, wording.missing(order.ref, [line.title for line in missing]))
+    if missing:
+        return _bought(case, missing)
+    if case.staff.role not in MAY_DO[Skill.DELIVER]:
+        return case.result(Outcome.ALREADY, wording.bought(order.ref, code=case.page.code, goes_on=False))
+    if order.status is Status.PACKING:
+        make_move(case.session, order, Request(Move.PACK), case.now, actor=case.actor)
+    make_move(case.session, order, Request(Move.HAND_OVER, staff_id=case.staff.id), case.now, actor=case.actor)
+    return case.result(Outcome.DONE, _way(case))
+
+
+def _bought(case: Case, missing: list[Line]) -> AnswerResult:
+    order, need = case.order, case.escalation.need
+    for line in missing:
+        line.sourcing, line.sourcing_at, line.buyer_id, line.ready_at = Sourcing.BOUGHT, case.now, case.staff.id, None
+        case.say("line_bought", f"{line.title} is bought.")
+    update_sourcing(case.session, order, case.now)
+    if need is Need.PROCURE:
+        close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
+    goes_on = need is Need.PROCURE_AND_DELIVER
+    return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=goes_on))
+
+
+def _way(case: Case) -> str:
+    needs_pin = case.order.proof is Proof.PIN
+    return wording.on_the_way(case.order.ref, code=case.page.code, where=case.order.address, needs_pin=needs_pin)
+
+
+def _delivered(case: Case) -> AnswerResult:
+    order = case.order
+    if order.status is Status.DELIVERED and case.page.answer is Answer.ACCEPTED:
+        return case.result(Outcome.ALREADY, wording.delivered(order.ref))
+    refused = _take_first(case)
+    if refused:
+        return refused
+    found = PIN.search(case.note or "")
+    pin = found.group(1) if found else None
+    if order.proof is Proof.PIN and pin != order.pin:
+        return case.result(Outcome.REFUSED, wording.wrong_pin(case.page.code))
+    request = Request(Move.DELIVER, staff_id=case.staff.id, note=case.note, pin=pin)
+    make_move(case.session, order, request, case.now, actor=case.actor)
+    if case.escalation.state in LIVE:
+        close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
+    return case.result(Outcome.DONE, wording.delivered(order.ref))
+
+
+HANDLERS: dict[Verb, Callable[[Case], AnswerResult]] = {
+    Verb.ACCEPT: _accept,
+    Verb.DECLINE: _decline,
+    Verb.PICKED_UP: _picked_up,
+    Verb.DELIVERED: _delivered,
+    Verb.HAND_BACK: _hand_back,
+}
+
+
+def open_pages(session: Session, staff_id: int) -> list[Page]:
+    """Pages that this person can still say yes or no to, the oldest first."""
+    query = (
+        select(Page)
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .where(Page.staff_id == staff_id, Page.answer.is_(None), Escalation.state.in_(TAKEABLE))
+        .order_by(Page.id)
+    )
+    return list(session.scalars(query))
+
+
+def taken_pages(session: Session, staff_id: int) -> list[Page]:
+    """Pages of open orders that this person has taken, the oldest first."""
+    query = (
+        select(Page)
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .join(Order, Order.id == Escalation.order_id)
+        .where(Page.staff_id == staff_id, Page.answer == Answer.ACCEPTED, Order.status.not_in(CLOSED))
+        .order_by(Page.id)
+    )
+    return list(session.scalars(query))
+
+
+def choices(session: Session, pages: list[Page]) -> list[str]:
+    """Pages as somebody can choose between them: "17 K7Q2 Physics 2"."""
+    result = []
+    for page in pages:
+        order = session.get_one(Order, page.escalation.order_id)
+        result.append(f"{page.code} {order.ref} {what_of(order)[:30]}")
+    return result
+
+
+__all__ = ["AnswerResult", "Outcome", "answer_for_staff", "answer_page", "choices", "latest_escalation"]

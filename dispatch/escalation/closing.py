@@ -1,0 +1,97 @@
+"""The end of a call for help: pages that have not left are withdrawn, and everybody else asked is stood down."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..messaging.rules import Kind
+from ..messaging.service import Draft, enqueue, withdraw
+from ..messaging.tables import OutgoingText
+from ..orders.rules import Status
+from ..orders.service import record
+from ..orders.tables import Order
+from . import wording
+from .job import what_of
+from .rules import Answer, EscalationState
+from .tables import Escalation, Page
+
+
+def release_others(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> list[Page]:
+    """Close every unanswered page; those whose text has left, or may have, are told so. Answers who is told.
+
+    The race with a worker that has just claimed a page: the stand-down waits in the outbox until that page is
+    settled, and is dropped when it never left.
+    """
+    waiting = [page for page in escalation.pages if page.answer is None]
+    for page in waiting:
+        page.answer, page.answered_at, page.closed_at = Answer.LOST, now, now
+    session.flush()
+    ids = [page.id for page in waiting]
+    withdraw(
+        session, now=now, page_ids=ids, kinds=(Kind.PAGE, Kind.REMINDER), why="somebody else has it, or it is over"
+    )
+    sent = {
+        row.page_id: row
+        for row in session.scalars(
+            select(OutgoingText).where(OutgoingText.page_id.in_(ids), OutgoingText.kind == Kind.PAGE)
+        )
+    }
+    told = []
+    for page in waiting:
+        text = sent.get(page.id)
+        draft = Draft(
+            key=f"stand_down:{page.id}",
+            kind=Kind.STAND_DOWN,
+            to_phone=page.staff.phone,
+            body=body,
+            due_at=now,
+            order_id=order.id,
+            staff_id=page.staff_id,
+            page_id=page.id,
+            after_id=text.id if text else None,
+        )
+        enqueue(session, draft, now)
+        told.append(page)
+    return told
+
+
+def close(session: Session, order: Order, escalation: Escalation, end: EscalationState, now: datetime) -> None:
+    """End an escalation and stand everybody down."""
+    what = what_of(order)
+    if order.status in (Status.DELIVERED, Status.CANCELLED):
+        body = wording.called_off(order.ref, what, is_delivered=order.status is Status.DELIVERED)
+    else:
+        body = wording.saved(order.ref, what)
+    was_open = escalation.state is EscalationState.OPEN
+    release_others(session, order, escalation, body, now)
+    _tell_taker(session, order, escalation, body, now)
+    escalation.state, escalation.closed_at, escalation.next_step_at = end, now, None
+    escalation.check_in_at = None
+    order.taker_id, order.taken_at = None, None
+    for page in escalation.pages:
+        page.closed_at = page.closed_at or now
+    if was_open and end is EscalationState.RESOLVED and order.status is not Status.DELIVERED:
+        record(session, order, "safe_again", "The promise is safe again.", at=now, actor="clock")
+    session.flush()
+
+
+def _tell_taker(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> None:
+    """Somebody who is on the way for nothing must hear it; who did it themselves knows."""
+    page = next((page for page in escalation.pages if page.answer is Answer.ACCEPTED), None)
+    is_theirs = order.status is not Status.CANCELLED and order.carrier_id in (None, page.staff_id if page else None)
+    if page is None or is_theirs:
+        return
+    draft = Draft(
+        key=f"stand_down:{page.id}",
+        kind=Kind.STAND_DOWN,
+        to_phone=page.staff.phone,
+        body=body,
+        due_at=now,
+        order_id=order.id,
+        staff_id=page.staff_id,
+        page_id=page.id,
+    )
+    enqueue(session, draft, now)

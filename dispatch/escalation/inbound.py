@@ -1,0 +1,145 @@
+"""Texts people send: staff answer pages, customers write about their order, strangers get one polite line a day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.types import can_be_texted
+from ..messaging.reply_rules import Reply, ReplyKind, parse_reply
+from ..messaging.rules import Kind
+from ..messaging.service import Draft, enqueue, mark_handled, opt_in, opt_out, opted_out
+from ..messaging.tables import InboundText, OutgoingText
+from ..orders.rules import OPEN
+from ..orders.service import record
+from ..orders.tables import Branch, Order
+from ..orders.timetable import rearm, rearm_branch
+from ..staff.tables import Staff
+from . import wording
+from .answers import answer_page, choices, open_pages, taken_pages
+from .rules import Answer, Verb
+from .tables import Page
+
+VERBS = {
+    ReplyKind.ACCEPT: Verb.ACCEPT,
+    ReplyKind.DECLINE: Verb.DECLINE,
+    ReplyKind.PICKED_UP: Verb.PICKED_UP,
+    ReplyKind.DELIVERED: Verb.DELIVERED,
+    ReplyKind.HAND_BACK: Verb.HAND_BACK,
+}
+ABOUT_OPEN = (Verb.ACCEPT, Verb.DECLINE)
+LONGEST_QUOTE = 500
+
+
+def handle_inbound(session: Session, inbound_id: int, now: datetime) -> None:
+    """Give a stored text its effect, once: whoever marks it handled first does it, in this same transaction."""
+    text = session.get_one(InboundText, inbound_id)
+    reply = parse_reply(text.body)
+    phone = text.from_phone
+    staff = session.scalars(select(Staff).where(Staff.phone == phone, Staff.is_active)).first()
+    silent = phone in opted_out(session, [phone])
+    if silent and reply.kind is ReplyKind.ACCEPT and reply.code is None:
+        # The provider takes a bare YES from a blocked number for START.
+        reply = Reply(ReplyKind.START)
+    if not mark_handled(
+        session, inbound_id, now=now, understood_as=reply.kind.value, staff_id=staff.id if staff else None
+    ):
+        return
+    if reply.kind in (ReplyKind.STOP, ReplyKind.START):
+        _consent(session, phone, staff, reply, now)
+    elif reply.kind is ReplyKind.HELP:
+        # The provider answers these by itself.
+        return
+    elif staff is not None:
+        _answer(session, text, staff, reply, now=now)
+    elif not _note_for_customer(session, text, now):
+        _greet_stranger(session, text, now)
+
+
+def _consent(session: Session, phone: str, staff: Staff | None, reply: Reply, now: datetime) -> None:
+    if reply.kind is ReplyKind.START:
+        opt_in(session, phone, now, "sent START")
+    else:
+        opt_out(session, phone, now, "sent STOP")
+    if staff is None:
+        return
+    if reply.kind is ReplyKind.STOP:
+        for page in open_pages(session, staff.id):
+            page.answer, page.answered_at = Answer.UNREACHABLE, now
+            rearm(session, [page.escalation.order_id], now)
+    rearm_branch(session, None if staff.role.value == "founder" else staff.branch_id, now)
+
+
+def _answer(session: Session, text: InboundText, staff: Staff, reply: Reply, *, now: datetime) -> None:
+    verb = VERBS.get(reply.kind)
+    if verb is None:
+        pages = open_pages(session, staff.id) or taken_pages(session, staff.id)
+        _reply(session, text, wording.not_understood(choices(session, pages)), now, staff_id=staff.id)
+        return
+    page, question = _which_page(session, staff, verb, reply)
+    if page is None:
+        _reply(session, text, question, now, staff_id=staff.id)
+        return
+    result = answer_page(session, page.id, verb, now, note=reply.note)
+    text.order_id = page.escalation.order_id
+    _reply(session, text, result.text, now, staff_id=staff.id, order_id=page.escalation.order_id)
+
+
+def _which_page(session: Session, staff: Staff, verb: Verb, reply: Reply) -> tuple[Page | None, str]:
+    """The page that is meant, or what to ask back."""
+    if reply.code is not None:
+        page = session.scalars(select(Page).where(Page.staff_id == staff.id, Page.code == reply.code)).first()
+        return page, wording.unknown_code(reply.code)
+    pages = open_pages(session, staff.id) if verb in ABOUT_OPEN else taken_pages(session, staff.id)
+    if not pages and verb is Verb.DECLINE:
+        pages = taken_pages(session, staff.id)
+    if len(pages) == 1:
+        return pages[0], ""
+    return None, wording.which(choices(session, pages)) if pages else wording.nothing_open()
+
+
+def _reply(
+    session: Session,
+    text: InboundText,
+    body: str,
+    now: datetime,
+    *,
+    staff_id: int | None = None,
+    order_id: int | None = None,
+) -> None:
+    draft = Draft(
+        key=f"reply:{text.id}",
+        kind=Kind.REPLY,
+        to_phone=text.from_phone,
+        body=body,
+        due_at=now,
+        useful_until=now + timedelta(hours=1),
+        staff_id=staff_id,
+        order_id=order_id,
+    )
+    enqueue(session, draft, now)
+
+
+def _note_for_customer(session: Session, text: InboundText, now: datetime) -> bool:
+    """A customer writes: it stands on their open orders, for the board to see. False when they have none."""
+    query = select(Order).where(Order.customer_phone == text.from_phone, Order.status.in_(OPEN)).order_by(Order.id)
+    orders = session.scalars(query).all()
+    for order in orders:
+        said = f"The customer wrote: “{text.body.strip()[:LONGEST_QUOTE]}”"
+        record(session, order, "customer_wrote", said, at=now, actor=order.customer_name)
+        text.order_id = order.id
+    return bool(orders)
+
+
+def _greet_stranger(session: Session, text: InboundText, now: datetime) -> None:
+    if not text.from_phone.startswith("+") or not can_be_texted(text.from_phone):
+        return
+    recently = select(OutgoingText.id).where(
+        OutgoingText.to_phone == text.from_phone, OutgoingText.created_at > now - timedelta(days=1)
+    )
+    if session.scalars(recently.limit(1)).first() is not None:
+        return
+    shop = session.scalars(select(Branch).order_by(Branch.id).limit(1)).one()
+    _reply(session, text, wording.stranger(shop.name), now)

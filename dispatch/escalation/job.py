@@ -1,0 +1,62 @@
+"""What a page is about: an order's facts put into the words of a job."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.hours import local_text
+from ..orders.rules import IN_HAND
+from ..orders.tables import Order
+from ..procurement.tables import ItemSupplier, Supplier
+from ..promise.rules import Level
+from ..promise.tables import Watch
+from .rules import Need
+from .wording import Job
+
+NEAR = timedelta(minutes=1)
+
+
+def what_of(order: Order, *, only_missing: bool = False) -> str:
+    """What an order is, in a few words: "Physics 2, 3x Pencil"."""
+    lines = [line for line in order.lines if not only_missing or line.sourcing not in IN_HAND] or order.lines
+    return ", ".join(f"{line.quantity}x {line.title}" if line.quantity > 1 else line.title for line in lines)
+
+
+def first_name(name: str) -> str:
+    """How a customer is spoken of in a text."""
+    return name.split(maxsplit=1)[0] if name.split() else name
+
+
+def shops_for(session: Session, order: Order) -> list[str]:
+    """Names of the shops where what is missing may be had, the one asked first first."""
+    items = [line.item_id for line in order.lines if line.sourcing not in IN_HAND and line.item_id]
+    chosen = [line.supplier_id for line in order.lines if line.sourcing not in IN_HAND and line.supplier_id]
+    query = (
+        select(Supplier.name)
+        .outerjoin(ItemSupplier, ItemSupplier.supplier_id == Supplier.id)
+        .where(ItemSupplier.item_id.in_(items) | Supplier.id.in_(chosen))
+        .order_by(Supplier.id.in_(chosen).desc(), ItemSupplier.position, Supplier.id)
+    )
+    return list(dict.fromkeys(session.scalars(query)))
+
+
+def job_of(session: Session, order: Order, need: Need, now: datetime) -> Job:
+    """The job that somebody is asked to do."""
+    branch, watch = order.branch, session.get(Watch, order.id)
+    start = watch.act_by if watch and watch.act_by and watch.act_by > now + NEAR else None
+    shops = shops_for(session, order) if need is not Need.DELIVER else []
+    return Job(
+        ref=order.ref,
+        what=what_of(order, only_missing=need is Need.PROCURE),
+        for_whom=first_name(order.customer_name),
+        reason=order.reason or "",
+        need=need,
+        from_where=" or ".join(shops[:2]) or ("any shop in town" if need is not Need.DELIVER else branch.name),
+        to_where=order.address,
+        start_by=local_text(start, branch.timezone, now=now) if start else "",
+        promised=local_text(order.promised_by, branch.timezone, now=now),
+        is_late=bool(watch and watch.level is Level.LATE),
+    )

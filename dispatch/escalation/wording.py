@@ -1,0 +1,184 @@
+"""What staff are told: pages, answers, stand-downs. Two segments at most, the code and the link always whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..messaging.wording import plain, segments
+from .rules import Need
+
+MOST_SEGMENTS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a page is about, in words. Times are local, like "18:40"; `start_by` is empty when it is past."""
+
+    ref: str
+    what: str
+    for_whom: str
+    reason: str
+    need: Need
+    from_where: str
+    to_where: str
+    start_by: str
+    promised: str
+    is_late: bool
+
+
+def page(job: Job, *, code: int, link: str, takes_replies: bool) -> str:
+    """The text that asks one person. Shortened where it must be: the reason first, then what, then where to."""
+    how = f"Reply {code}A to take it, {code}X if you can't: {link}" if takes_replies else f"Take it or pass: {link}"
+    return fit(lambda reason, what, where: _page(job, reason, what, where, how), job.reason, job.what, job.to_where)
+
+
+def _page(job: Job, reason: str, what: str, where: str, how: str) -> str:
+    why = f" ({reason})" if reason else ""
+    doing = {
+        Need.PROCURE: f"Please buy {what} for {job.for_whom}{why} at {job.from_where} and bring it to the shop",
+        Need.DELIVER: f"Please take {what} to {job.for_whom}{why}, from {job.from_where} to {where}",
+        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where} and take it to {job.for_whom}{why}, {where}",
+    }[job.need]
+    if job.is_late:
+        return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
+    start = f", start by {job.start_by}" if job.start_by else ", start now"
+    return f"{job.ref}: {doing}. Promised by {job.promised}{start}. {how}"
+
+
+def fit(build: Callable[..., str], *parts: str) -> str:
+    """The text that `build` makes of the parts, the first ones shortened first until it is two segments at most."""
+    words = [plain(part) for part in parts]
+    for index in range(len(words)):
+        while words[index] and segments(build(*words)).count > MOST_SEGMENTS:
+            words[index] = _shorter(words[index])
+    return build(*words)
+
+
+def _shorter(text: str) -> str:
+    body = text.removesuffix("...").rstrip()
+    cut = body.rsplit(" ", 1)[0] if " " in body else body[:-5]
+    return f"{cut}..." if cut else ""
+
+
+def yours(job: Job, *, code: int) -> str:
+    """To the one who took it."""
+    have = "bought it" if job.need is not Need.DELIVER else "picked it up"
+    where = "" if job.need is Need.PROCURE else f" To: {job.to_where}."
+    return fit(
+        lambda to: (
+            f"Thank you, {job.ref} is yours.{to} {code}P when you have {have}, {code}D when it is delivered, "
+            f"{code}R to hand it back."
+        ),
+        where,
+    )
+
+
+def still_yours(ref: str, *, code: int) -> str:
+    """To the one who took it already."""
+    return f"{ref} is yours already. {code}P when you have it, {code}D delivered, {code}R to hand it back."
+
+
+def stand_down(ref: str, what: str, *, who: str) -> str:
+    """To everybody else who was asked."""
+    return fit(lambda what, who: f"{who} has taken {ref} ({what}). Nothing more to do, thank you.", what, who)
+
+
+def saved(ref: str, what: str) -> str:
+    """To everybody who was asked, when news saved the order."""
+    return fit(lambda what: f"{ref} ({what}) is safe again. Nothing more to do, thank you.", what)
+
+
+def called_off(ref: str, what: str, *, is_delivered: bool) -> str:
+    """To everybody who was asked, when the order ended."""
+    how = "has been delivered" if is_delivered else "was cancelled"
+    return fit(lambda what: f"{ref} ({what}) {how}. Nothing more to do, thank you.", what)
+
+
+def taken_by(ref: str, *, who: str, others: Sequence[str]) -> str:
+    """To somebody who says yes after another did: who has it, and what else is open."""
+    else_open = f" Still open: {', '.join(others)}." if others else " Nothing else is open."
+    return f"{who} has {ref} already, thank you.{else_open}"
+
+
+def passed(ref: str) -> str:
+    """To somebody who can't."""
+    return f"All right, {ref} goes to somebody else."
+
+
+def handed_back(ref: str) -> str:
+    """To somebody who hands it back."""
+    return f"{ref} is handed back, others are being asked. Thank you for saying so."
+
+
+def bought(ref: str, *, code: int, goes_on: bool) -> str:
+    """Bought, and what comes next."""
+    if goes_on:
+        return f"{ref}: noted as bought. {code}P when you leave with it, {code}D when it is delivered."
+    return f"{ref}: noted as bought. Please bring it to the shop."
+
+
+def on_the_way(ref: str, *, code: int, where: str, needs_pin: bool) -> str:
+    """Picked up, and how to say that it is delivered."""
+    done = f"{code}D and the customer's 4 digits" if needs_pin else f"{code}D"
+    return fit(lambda where: f"{ref}: noted, you are on the way to {where}. {done} when it is delivered.", where)
+
+
+def delivered(ref: str) -> str:
+    """It is done."""
+    return f"{ref} is delivered. Well done, thank you!"
+
+
+def missing(ref: str, titles: Sequence[str]) -> str:
+    """It can't leave yet."""
+    return fit(lambda what: f"{ref} can't leave yet, this is missing: {what}.", ", ".join(titles))
+
+
+def wrong_pin(code: int) -> str:
+    """The proof is missing."""
+    return f"Please ask the customer for the 4 digits in their text and send {code}D with them, like {code}D 1234."
+
+
+def over(ref: str, *, how: str) -> str:
+    """To an answer that comes after the end."""
+    return f"{ref} is {how} already. Nothing more to do, thank you."
+
+
+def not_yours(ref: str, *, code: int) -> str:
+    """To news about an order that they have not taken."""
+    return f"You have not taken {ref}. Reply {code}A to take it."
+
+
+def which(choices: Sequence[str]) -> str:
+    """Several could be meant."""
+    return f"Which one? Reply with its code: {'; '.join(choices)}."
+
+
+def nothing_open() -> str:
+    """No page could be meant."""
+    return "There is nothing open for you just now, thank you."
+
+
+def unknown_code(code: int) -> str:
+    """A code that was never sent to this phone."""
+    return f"There is no {code} for you. Please check the number in the text."
+
+
+def not_understood(choices: Sequence[str]) -> str:
+    """A text that we could not read."""
+    if choices:
+        return f"Sorry, I did not understand. Open for you: {'; '.join(choices)}."
+    return "Sorry, I did not understand. Please phone the shop."
+
+
+def stranger(shop: str) -> str:
+    """To a number we don't know, once a day."""
+    return f"This is {plain(shop)}'s service line. We don't know this number: please phone the shop."
+
+
+def reminder(ref: str, *, code: int, promised: str) -> str:
+    """To a taker who went quiet."""
+    return (
+        f"How is {ref} going? Promised by {promised}. {code}P when you have it, {code}D delivered, "
+        f"{code}R if you can't any more."
+    )
