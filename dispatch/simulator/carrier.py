@@ -88,14 +88,11 @@ class Carrier:
         # disorder was ordered, at the price that a slow webhook holds its own text up.
         receipts.report(moved, is_last=not rest)
         if rest:
-            self.timetable.after(
-                self._config.delivery_delay_seconds, partial(self._step, sid, rest, receipts)
-            )
+            self.timetable.after(self._config.delivery_delay_seconds, partial(self._step, sid, rest, receipts))
 
     def _is_expired(self, message: Message) -> bool:
-        if message.status == "scheduled":
-            return False
-        return self._state.now() - message.created_at > timedelta(seconds=message.validity_seconds)
+        # Counted from when it was queued: a scheduled text may have waited for days before.
+        return self._state.now() - message.updated_at > timedelta(seconds=message.validity_seconds)
 
 
 def steps_for(message: Message, fault: Fault | None) -> list[Step]:

@@ -90,6 +90,7 @@ class Fault:
     """One order. `to`: one phone, or everybody; `count`: how often, or until cleared.
 
     `seconds` is for slow, held and late_receipts; `code` for refused, undelivered and failed.
+    Raises ValueError for an unknown kind or target and for a count or a span that makes no sense.
     """
 
     kind: Kind
@@ -101,6 +102,8 @@ class Fault:
     id: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "on", Target(self.on))
         if self.count is not None and self.count < 1:
             raise ValueError("count: at least 1, or leave it out")
         if not 0 <= self.seconds <= 86400:

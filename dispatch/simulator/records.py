@@ -85,6 +85,7 @@ class Call:
     ring_seconds: float = 60
     wants_machine_detection: bool = False
     script: tuple[Verb, ...] = ()
+    fetches: int = 0
     gather: Gather | None = None
     transcript: tuple[str, ...] = ()
 

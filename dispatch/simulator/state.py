@@ -92,7 +92,6 @@ class SimulatorState:
         validity_seconds: int = 36000,
     ) -> Message:
         """Store a text and give it a sid. With a Messaging Service, sender and segments are filled in later."""
-        now = self.now()
         is_pooled = direction == "outbound-api" and service_sid is not None
         with self._lock:
             self._sequence += 1
@@ -106,7 +105,7 @@ class SimulatorState:
                 body=body,
                 status=status,
                 kind=kind,
-                created_at=now,
+                created_at=(now := self.now()),
                 updated_at=now,
                 segments=0 if is_pooled else segments(body),
                 media=media,
@@ -115,10 +114,13 @@ class SimulatorState:
                 validity_seconds=validity_seconds,
             )
             self._messages[message.sid] = message
-            self._by_phone.setdefault(message.phone, []).append(message.sid)
-            self._counts[f"{direction}_{kind}"] += 1
-            self._version += 1
+            self._note(message, kind)
         return message
+
+    def _note(self, entry: Entry, kind: str) -> None:
+        self._by_phone.setdefault(entry.phone, []).append(entry.sid)
+        self._counts[f"{entry.direction}_{kind}"] += 1
+        self._version += 1
 
     def message(self, sid: str) -> Message | None:
         """One text, or None."""
@@ -204,9 +206,7 @@ class SimulatorState:
             self._sequence += 1
             call = build("CA" + secrets.token_hex(16), self._sequence, now)
             self._calls[call.sid] = call
-            self._by_phone.setdefault(call.phone, []).append(call.sid)
-            self._counts[f"{call.direction}_call"] += 1
-            self._version += 1
+            self._note(call, "call")
         return call
 
     def call(self, sid: str) -> Call | None:

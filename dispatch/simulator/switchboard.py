@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urljoin
 
 from .config import SimulatorConfig
 from .faults import Kind, Stage, Target
-from .records import API_VERSION, Call, Gather
+from .records import Call, Gather, rfc2822
 from .state import SimulatorState
 from .timetable import Timetable
 from .twiml import BadTwiml, Verb, parse
+from .voice import CallOrder, NotNow, call_params, event_params, gather_of, heard
 from .webhooks import Webhooks
 
 RINGING = frozenset({"queued", "ringing"})
 UNANSWERED = {Kind.BUSY: "busy", Kind.NO_ANSWER: "no-answer", Kind.FAILED: "failed"}
+MAX_FETCHES = 30
 EVENT_OF_STATUS = {"initiated": "initiated", "ringing": "ringing", "in-progress": "answered"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallOrder:
-    """What somebody asked for when placing a call."""
-
-    to: str
-    from_number: str
-    twiml: str | None = None
-    url: str | None = None
-    status_callback: str | None = None
-    events: tuple[str, ...] = ("completed",)
-    ring_seconds: float = 60
-    wants_machine_detection: bool = False
-
-
-class NotNow(Exception):
-    """The call is not in a state in which a person could do that."""
 
 
 class Switchboard:
@@ -97,10 +81,11 @@ class Switchboard:
         self._load(call)
         return self._state.call(call.sid) or call
 
-    def answer(self, sid: str, *, digits: str = "", by: str = "human") -> Call:
+    def answer(self, sid: str, *, digits: str = "", by: str = "human", wait: bool = True) -> Call:
         """Pick up, listen up to the first question, and press `digits` there if any are given.
 
-        `by` is "human" or "machine_start" (voicemail). Raises NotNow when the phone does not ring.
+        `by` is "human" or "machine_start" (voicemail). Without `wait` the words are fetched in the background.
+        Raises NotNow when the phone does not ring, and when nothing listens for the digits.
         """
 
         def pick_up(call: Call) -> Call | None:
@@ -112,13 +97,11 @@ class Switchboard:
         if call is None:
             raise NotNow("this phone does not ring")
         self._report(call)
-        self._load(call)
-        if digits:
-            return self.press(sid, digits)
+        self._now_or_later(partial(self._listen_and_press, call, digits), wait=wait)
         return self._state.call(sid) or call
 
-    def press(self, sid: str, digits: str) -> Call:
-        """Press keys. Raises NotNow when the call does not listen for any."""
+    def press(self, sid: str, digits: str, *, wait: bool = True) -> Call:
+        """Press keys. Without `wait` they are posted in the background. Raises NotNow when nobody listens."""
         taken: list[Gather] = []
 
         def take(call: Call) -> Call | None:
@@ -131,12 +114,13 @@ class Switchboard:
         if call is None:
             raise NotNow("the call does not listen for keys")
         gather = taken[0]
-        wanted = digits.split(gather.finish_on_key)[0] if gather.finish_on_key else digits
+        wanted = digits.split(gather.finish_on_key, maxsplit=1)[0] if gather.finish_on_key else digits
         action = gather.action or call.url
         if action is None:
             self._finish(sid, "completed")
         else:
-            self._fetch(call, urljoin(call.url or "", action), {"Digits": wanted[: gather.num_digits]})
+            url, form = urljoin(call.url or "", action), {"Digits": wanted[: gather.num_digits]}
+            self._now_or_later(partial(self._fetch, call, url, form), wait=wait)
         return self._state.call(sid) or call
 
     def decline(self, sid: str, status: str = "busy") -> Call:
@@ -155,6 +139,17 @@ class Switchboard:
 
     # Ringing, reading, ending
 
+    def _now_or_later(self, job: Callable[[], object], *, wait: bool) -> None:
+        if wait:
+            job()
+        else:
+            self._timetable.after(0, job)
+
+    def _listen_and_press(self, call: Call, digits: str) -> None:
+        self._load(call)
+        if digits:
+            self.press(call.sid, digits)
+
     def _ring(self, sid: str) -> None:
         call = self._state.call(sid)
         if call is None or call.status != "queued":
@@ -167,7 +162,7 @@ class Switchboard:
         fault = self._state.take_fault(Stage.OUTCOME, Target.CALLS, call.to)
         if fault is None:
             give_up = partial(self._finish, sid, "no-answer", only_from=RINGING)
-            self._timetable.after(call.ring_seconds, lambda: _drop(give_up()), is_patient=True)
+            self._timetable.after(call.ring_seconds, give_up, is_patient=True)
         elif fault.kind is Kind.VOICEMAIL:
             self.answer(sid, by="machine_start")
         else:
@@ -181,7 +176,12 @@ class Switchboard:
             self._play(call.sid, call.twiml or "")
 
     def _fetch(self, call: Call, url: str, extra: dict[str, str]) -> None:
-        result = self._webhooks.post(url, call_params(self._config, call) | extra)
+        fetched = self._state.change_call(call.sid, lambda latest: replace(latest, fetches=latest.fetches + 1))
+        if fetched is None or fetched.fetches > MAX_FETCHES:
+            # A document that redirects to itself would be read for ever to a machine that never hangs up.
+            self._finish(call.sid, "completed")
+            return
+        result = self._webhooks.post(url, call_params(self._config, fetched) | extra)
         self._state.count("voice_webhooks")
         if result.is_ok:
             self._play(call.sid, result.body)
@@ -210,9 +210,8 @@ class Switchboard:
             if not call.script:
                 self._finish(sid, "completed")
                 return
-            verb, rest = call.script[0], call.script[1:]
-            self._state.change_call(sid, lambda call, rest=rest: replace(call, script=rest))  # type: ignore[misc]
-            if not self._perform(call, verb):
+            self._state.change_call(sid, _read_one)
+            if not self._perform(call, call.script[0]):
                 return
 
     def _perform(self, call: Call, verb: Verb) -> bool:
@@ -233,16 +232,10 @@ class Switchboard:
 
     def _listen(self, call: Call, verb: Verb) -> None:
         words = heard(verb.children)
-        limit = verb.attributes.get("numDigits", "")
-        gather = Gather(
-            number=next(self._gathers),
-            action=verb.attributes.get("action"),
-            num_digits=int(limit) if limit.isdigit() else None,
-            finish_on_key=verb.attributes.get("finishOnKey", "#"),
-            timeout_seconds=float(verb.attributes.get("timeout", "5")),
-        )
+        gather = gather_of(verb, next(self._gathers))
         self._say(call.sid, *words)
-        self._state.change_call(call.sid, lambda call: replace(call, gather=gather))
+        if self._state.change_call(call.sid, partial(_listening, gather)) is None:
+            return
         if call.answered_by == "machine_start":
             self._hear_nothing(call.sid, gather.number)
             return
@@ -285,51 +278,18 @@ class Switchboard:
             call.sid, lambda latest: replace(latest, event_number=latest.event_number + 1)
         )
         number = (numbered or call).event_number - 1
-        params = call_params(self._config, call) | {
-            "CallbackSource": "call-progress-events",
-            "SequenceNumber": str(number),
-            "Timestamp": self._state.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
-        }
-        if event == "completed":
-            params |= {"CallDuration": str(call.duration_seconds), "Duration": "1"}
-        url = call.status_callback
-        self._timetable.after(0, lambda: _drop(self._webhooks.post(url, params)))
-
-
-def _drop(_: object) -> None:
-    """Jobs answer nothing."""
+        timestamp = rfc2822(self._state.now()) or ""
+        params = event_params(self._config, call, number, timestamp)
+        self._timetable.after(0, partial(self._webhooks.post, call.status_callback, params))
 
 
 def _moved(before: str, after: str) -> Callable[[Call], Call | None]:
     return lambda call: replace(call, status=after) if call.status == before else None
 
 
-def heard(verbs: tuple[Verb, ...]) -> list[str]:
-    """What somebody on the phone hears of these verbs, line by line."""
-    lines = []
-    for verb in verbs:
-        if verb.name == "Say":
-            lines.append(" ".join(verb.text.split()))
-        elif verb.name == "Play":
-            lines.append(f"♪ {verb.text}")
-        elif verb.name != "Pause":
-            lines.append(f"[{verb.name}]")
-    return lines
+def _read_one(call: Call) -> Call:
+    return replace(call, script=call.script[1:])
 
 
-def call_params(config: SimulatorConfig, call: Call) -> dict[str, str]:
-    """The form that Twilio posts about a call."""
-    params = {
-        "AccountSid": config.account_sid,
-        "ApiVersion": API_VERSION,
-        "CallSid": call.sid,
-        "CallStatus": call.status,
-        "Direction": call.direction,
-        "From": call.from_number,
-        "To": call.to,
-        "Caller": call.from_number,
-        "Called": call.to,
-    }
-    if call.wants_machine_detection and call.answered_by:
-        params["AnsweredBy"] = call.answered_by
-    return params
+def _listening(gather: Gather, call: Call) -> Call | None:
+    return replace(call, gather=gather) if call.status == "in-progress" else None

@@ -18,7 +18,7 @@ log = get_logger("simulator.timetable")
 class _Job:
     due: float
     number: int
-    run: Callable[[], None] = field(compare=False)
+    run: Callable[[], object] = field(compare=False)
     is_patient: bool = field(compare=False)
 
 
@@ -34,14 +34,12 @@ class Timetable:
         self._busy = 0
         self._stopped = threading.Event()
 
-    def after(self, delay_seconds: float, job: Callable[[], None], *, is_patient: bool = False) -> None:
+    def after(self, delay_seconds: float, job: Callable[[], object], *, is_patient: bool = False) -> None:
         """Run `job` once, `delay_seconds` from now. A patient job waits for a person; `settle` ignores it."""
         with self._changed:
             if self._stopped.is_set():
                 return
-            heapq.heappush(
-                self._jobs, _Job(monotonic() + delay_seconds, next(self._numbers), job, is_patient)
-            )
+            heapq.heappush(self._jobs, _Job(monotonic() + delay_seconds, next(self._numbers), job, is_patient))
             self._start_threads()
             self._changed.notify()
 

@@ -98,9 +98,7 @@ class Webhooks:
 
     def _answer(self, target: str, headers: dict[str, str], body: str, attempt: int) -> WebhookResult:
         timeout = urllib3.Timeout(connect=5.0, read=self._config.webhook_timeout_seconds)
-        response = self._pool.request(
-            "POST", target, body=body, headers=headers, timeout=timeout, redirect=False
-        )
+        response = self._pool.request("POST", target, body=body, headers=headers, timeout=timeout, redirect=False)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         text = response.data.decode("utf-8", "replace")
         error = None
