@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ KNOWN = {
     "DISPATCH_DEFAULT_REGION": "two letters, for phone numbers without a country code",
     "DISPATCH_TWILIO_URL": "another base address for Twilio's API",
     "DISPATCH_WORKER_CONCURRENCY": "texts sent at the same time; default 8",
+    "DISPATCH_SIMULATOR_URL": "where the simulated phones are; `dispatch up` sets it",
     "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
     "TWILIO_ACCOUNT_SID": "the Twilio account",
     "TWILIO_AUTH_TOKEN": "its auth token; also signs Twilio's webhooks",
@@ -90,7 +92,7 @@ def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = N
         secret_key=key or "",
         public_url=_public_url(env),
         default_region=_region(env),
-        twilio=_twilio(env),
+        twilio=_twilio(env, key or ""),
         worker_concurrency=int(concurrency or 8),
         texts_per_second=env.number("DISPATCH_TEXTS_PER_SECOND", None, least=0.01, most=1000),
     )
@@ -131,7 +133,7 @@ def _region(env: Environment) -> str | None:
     return region.upper() if region else None
 
 
-def _twilio(env: Environment) -> TwilioSettings | None:
+def _twilio(env: Environment, secret_key: str) -> TwilioSettings | None:
     sid, token = env.get("TWILIO_ACCOUNT_SID"), env.get("TWILIO_AUTH_TOKEN")
     service, number = env.get("TWILIO_MESSAGING_SERVICE_SID"), env.get("TWILIO_FROM_NUMBER")
     key, secret = env.get("TWILIO_API_KEY"), env.get("TWILIO_API_SECRET")
@@ -139,7 +141,9 @@ def _twilio(env: Environment) -> TwilioSettings | None:
     if not (sid or token):
         if service or number or key or secret:
             env.complaints.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN: not set, but other TWILIO_ settings are")
-        return None
+        return _simulated(env, secret_key)
+    if env.get("DISPATCH_SIMULATOR_URL"):
+        env.complaints.append("DISPATCH_SIMULATOR_URL: take it out; with Twilio settings there are no simulated phones")
     if not sid or not sid.startswith("AC"):
         env.complaints.append("TWILIO_ACCOUNT_SID: starts with AC; the console's first page shows it")
     if not token:
@@ -156,6 +160,23 @@ def _twilio(env: Environment) -> TwilioSettings | None:
         api_key=key,
         api_secret=secret,
         api_url=url,
+    )
+
+
+def _simulated(env: Environment, secret_key: str) -> TwilioSettings | None:
+    """The stand-in on this machine; its token follows from our secret, so that every process knows it."""
+    url = env.get("DISPATCH_SIMULATOR_URL")
+    if not url:
+        return None
+    if urlsplit(url).hostname not in LOOPBACK:
+        env.complaints.append("DISPATCH_SIMULATOR_URL: simulated phones live on this machine only, on 127.0.0.1")
+    token = hashlib.sha256(f"simulated phones:{secret_key}".encode()).hexdigest()[:32]
+    return TwilioSettings(
+        account_sid="AC" + "51" * 16,
+        auth_token=token,
+        from_number="+15005550006",
+        api_url=url.rstrip("/"),
+        is_simulated=True,
     )
 
 

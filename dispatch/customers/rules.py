@@ -11,14 +11,10 @@ class NoticeKind(enum.StrEnum):
     CONFIRMED = "confirmed"
     ON_ITS_WAY = "on_its_way"
     DELIVERED = "delivered"
-    CANCELLED = "cancelled"
-    NEW_TIME = "new_time"
 
 
 EARNS = {
     "placed": NoticeKind.CONFIRMED,
     "handed_over": NoticeKind.ON_ITS_WAY,
     "delivered": NoticeKind.DELIVERED,
-    "cancelled": NoticeKind.CANCELLED,
-    "promised_again": NoticeKind.NEW_TIME,
 }

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Engine, Index, MetaData, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -158,6 +160,13 @@ def wake(session: Session) -> None:
             session.execute(text(f"NOTIFY {WAKE_CHANNEL}"))
 
     at_end(session, WAKE_CHANNEL, notify)
+
+
+def insert_or_update(session: Session, table: type[Base], key: dict[str, Any], values: dict[str, Any]) -> None:
+    """Write a row by its unique key, whether it is there or not, in one statement: two at once can't both insert."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = insert(table).values({**key, **values})
+    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
 
 
 def sqlite_url(path: os.PathLike[str] | str) -> str:

@@ -50,6 +50,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("phone", name=op.f("pk_consents")),
     )
     op.create_table(
+        "heartbeats",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeats")),
+    )
+    op.create_table(
         "items",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
@@ -211,6 +217,8 @@ def upgrade() -> None:
         sa.Column("proof", sa.String(length=32), nullable=False),
         sa.Column("pin", sa.String(length=8), nullable=True),
         sa.Column("carrier_id", sa.Integer(), nullable=True),
+        sa.Column("taker_id", sa.Integer(), nullable=True),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("packed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("handed_over_at", sa.DateTime(timezone=True), nullable=True),
@@ -230,6 +238,7 @@ def upgrade() -> None:
         sa.CheckConstraint("travel_minutes IS NULL OR travel_minutes >= 0", name=op.f("ck_orders_travel_minutes_sane")),
         sa.ForeignKeyConstraint(["branch_id"], ["branches.id"], name=op.f("fk_orders_branch_id_branches")),
         sa.ForeignKeyConstraint(["carrier_id"], ["staff.id"], name=op.f("fk_orders_carrier_id_staff")),
+        sa.ForeignKeyConstraint(["taker_id"], ["staff.id"], name=op.f("fk_orders_taker_id_staff")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("external_id", name=op.f("uq_orders_external_id")),
         sa.UniqueConstraint("ref", name=op.f("uq_orders_ref")),
@@ -329,6 +338,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbound_texts", schema=None) as batch_op:
         batch_op.create_index("ix_inbound_texts_from_phone", ["from_phone", "received_at"], unique=False)
+        batch_op.create_index("ix_inbound_texts_received_at", ["received_at", "id"], unique=False)
         batch_op.create_index(
             "ix_inbound_texts_unhandled",
             ["id"],
@@ -536,10 +546,16 @@ def upgrade() -> None:
         sa.Column("provider_status", sa.String(length=20), nullable=True),
         sa.Column("error_code", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(length=300), nullable=True),
+        sa.Column("hold", sa.String(length=32), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'held') = (hold IS NOT NULL)", name=op.f("ck_outbox_held_for_a_reason")),
         sa.CheckConstraint("channel IN ('sms', 'call')", name=op.f("ck_outbox_channel_known")),
+        sa.CheckConstraint("hold IN ('configuration', 'opted_out', 'unsure')", name=op.f("ck_outbox_hold_known")),
         sa.CheckConstraint(
             "kind IN ('page', 'reply', 'stand_down', 'reminder', 'alarm', 'notice', 'test')",
             name=op.f("ck_outbox_kind_known"),
@@ -558,6 +574,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider_sid", name=op.f("uq_outbox_provider_sid")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index("ix_outbox_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index(
             "ix_outbox_due",
             ["due_at", "priority"],
@@ -566,11 +583,25 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'queued'"),
         )
         batch_op.create_index(
+            "ix_outbox_held",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'held'"),
+            postgresql_where=sa.text("state = 'held'"),
+        )
+        batch_op.create_index(
             "ix_outbox_leased",
             ["lease_until"],
             unique=False,
             sqlite_where=sa.text("state = 'sending'"),
             postgresql_where=sa.text("state = 'sending'"),
+        )
+        batch_op.create_index(
+            "ix_outbox_looked",
+            ["look_at"],
+            unique=False,
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
         )
         batch_op.create_index("ix_outbox_order_id", ["order_id"], unique=False)
         batch_op.create_index("ix_outbox_page_id", ["page_id"], unique=False)
@@ -585,10 +616,7 @@ def upgrade() -> None:
         sa.Column("outbox_id", sa.Integer(), nullable=True),
         sa.Column("withheld", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('confirmed', 'on_its_way', 'delivered', 'cancelled', 'new_time')",
-            name=op.f("ck_notices_kind_known"),
-        ),
+        sa.CheckConstraint("kind IN ('confirmed', 'on_its_way', 'delivered')", name=op.f("ck_notices_kind_known")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_notices_order_id_orders")),
         sa.ForeignKeyConstraint(["outbox_id"], ["outbox.id"], name=op.f("fk_notices_outbox_id_outbox")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
@@ -632,11 +660,20 @@ def downgrade() -> None:
         batch_op.drop_index("ix_outbox_page_id")
         batch_op.drop_index("ix_outbox_order_id")
         batch_op.drop_index(
+            "ix_outbox_looked",
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_outbox_leased", sqlite_where=sa.text("state = 'sending'"), postgresql_where=sa.text("state = 'sending'")
+        )
+        batch_op.drop_index(
+            "ix_outbox_held", sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'")
         )
         batch_op.drop_index(
             "ix_outbox_due", sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'")
         )
+        batch_op.drop_index("ix_outbox_created_at")
 
     op.drop_table("outbox")
     with op.batch_alter_table("reservations", schema=None) as batch_op:
@@ -692,6 +729,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("handled_at IS NULL"),
             postgresql_where=sa.text("handled_at IS NULL"),
         )
+        batch_op.drop_index("ix_inbound_texts_received_at")
         batch_op.drop_index("ix_inbound_texts_from_phone")
 
     op.drop_table("inbound_texts")
@@ -733,6 +771,7 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("suppliers")
     op.drop_table("items")
+    op.drop_table("heartbeats")
     op.drop_table("consents")
     op.drop_table("branches")
     op.drop_table("api_tokens")

@@ -1,0 +1,97 @@
+"""From what happened to an order to what its customer is told: each notice once, never to somebody who opted out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ..foundation.hours import local_text
+from ..foundation.tokens import Links
+from ..foundation.types import can_be_texted
+from ..messaging.rules import Kind
+from ..messaging.service import Draft, enqueue, opted_out
+from ..orders.rules import Status
+from ..orders.tables import Order, OrderEvent
+from ..staff.tables import Staff
+from .rules import EARNS, NoticeKind
+from .tables import Notice
+from .wording import Told, notice
+
+USEFUL_FOR = {
+    NoticeKind.CONFIRMED: timedelta(hours=6),
+    NoticeKind.ON_ITS_WAY: timedelta(hours=1),
+    NoticeKind.DELIVERED: timedelta(hours=12),
+}
+
+
+def relay_events(session: Session, now: datetime, *, links: Links, limit: int = 50) -> int:
+    """Tell customers of events that they have not been told of; how many events were looked at.
+
+    Rows are locked and passed over by other machines; the unique key of a notice makes a repeat harmless.
+    """
+    query = select(OrderEvent).where(OrderEvent.relayed_at.is_(None)).order_by(OrderEvent.id).limit(limit)
+    events = session.scalars(query.with_for_update(skip_locked=True)).all()
+    for event in events:
+        event.relayed_at = now
+        kind = EARNS.get(event.kind)
+        if kind is not None:
+            _tell(session, event, kind, now, links=links)
+    session.flush()
+    return len(events)
+
+
+def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, *, links: Links) -> None:
+    order = session.get_one(Order, event.order_id)
+    # Each attempt to deliver has its own "on its way"; everything else is said once per order.
+    earlier = select(func.count()).where(
+        OrderEvent.order_id == order.id, OrderEvent.kind == event.kind, OrderEvent.id < event.id
+    )
+    number = (session.scalar(earlier) or 0) + 1 if kind is NoticeKind.ON_ITS_WAY else 1
+    same = select(Notice.id).where(Notice.order_id == order.id, Notice.kind == kind, Notice.round == number)
+    if session.scalars(same).first() is not None:
+        return
+    withheld = _reason_to_withhold(session, order, kind)
+    row = Notice(order_id=order.id, kind=kind, round=number, withheld=withheld, created_at=now)
+    session.add(row)
+    if withheld is None:
+        draft = Draft(
+            key=f"notice:{order.id}:{kind.value}:{number}",
+            kind=Kind.NOTICE,
+            to_phone=order.customer_phone,
+            body=notice(kind, _told(session, order, event, links)),
+            order_id=order.id,
+            useful_until=now + USEFUL_FOR[kind],
+        )
+        row.outbox_id = enqueue(session, draft, now)
+
+
+def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind) -> str | None:
+    if order.customer_phone in opted_out(session, [order.customer_phone]):
+        return "the customer asked not to be texted: phone them"
+    if not can_be_texted(order.customer_phone):
+        return "this is a landline: phone them"
+    if order.status is Status.CANCELLED:
+        return "the order was cancelled meanwhile"
+    if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY:
+        return "it is not on its way any more"
+    return None
+
+
+def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> Told:
+    branch = order.branch
+    carrier = session.get(Staff, order.carrier_id) if order.carrier_id else None
+    way = order.travel_minutes if order.travel_minutes is not None else branch.policy.travel_minutes
+    about = local_text(event.at + timedelta(minutes=way), branch.timezone, now=event.at)
+    lines = [f"{line.quantity}x {line.title}" if line.quantity > 1 else line.title for line in order.lines]
+    return Told(
+        shop=branch.name,
+        name=next(iter(order.customer_name.split()), "there"),
+        what=", ".join(lines),
+        promised=local_text(order.promised_by, branch.timezone, now=event.at),
+        link=links.tracking(order.id),
+        carrier=next(iter(carrier.name.split()), "") if carrier else "somebody",
+        about=about,
+        pin=order.pin or "",
+    )

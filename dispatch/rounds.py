@@ -1,0 +1,117 @@
+"""The rounds: each does one duty in transactions of its own, and is safe to run twice and on many machines."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from .customers.service import relay_events
+from .escalation.inbound import handle_inbound
+from .escalation.service import heard_from_provider, tend
+from .foundation.db import insert_or_update
+from .foundation.errors import Unavailable
+from .foundation.log import get_logger
+from .messaging.delivery import Delivery
+from .messaging.service import record_failure, unhandled
+from .orders.rules import OPEN
+from .orders.tables import Heartbeat, Order, OrderEvent, Timetable
+from .orders.timetable import due_orders, next_due_at, rearm
+from .runtime import Runtime
+
+log = get_logger("rounds")
+
+BATCH = 100
+# A text that can't be handled stays on the board for a person to read.
+MOST_ATTEMPTS = 5
+# An order whose look failed is looked at again after this, so that it can't keep the others from theirs.
+AFTER_FAILURE = timedelta(seconds=30)
+
+
+def watch(runtime: Runtime) -> int:
+    """Look at every order that is due; how many were looked at."""
+    with runtime.db.snapshot() as session:
+        due = due_orders(session, runtime.clock.now(), limit=BATCH)
+    looked = 0
+    for order_id in due:
+        looked += _look(runtime, order_id)
+    return looked
+
+
+def _look(runtime: Runtime, order_id: int) -> int:
+    try:
+        with runtime.db.transaction() as session:
+            return int(tend(session, order_id, runtime.clock.now(), links=runtime.links))
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("an order could not be looked at", order_id=order_id)
+        later = runtime.clock.now() + AFTER_FAILURE
+        with runtime.db.transaction() as session:
+            session.get_one(Timetable, order_id).next_check_at = later
+        return 0
+
+
+def relay(runtime: Runtime) -> int:
+    """Give texts their effect that have none yet, and tell customers what happened; how many were handled."""
+    with runtime.db.snapshot() as session:
+        texts = [text.id for text in unhandled(session, BATCH) if text.attempts < MOST_ATTEMPTS]
+        has_news = session.scalars(select(OrderEvent.id).where(OrderEvent.relayed_at.is_(None)).limit(1)).first()
+    for inbound_id in texts:
+        handle_stored(runtime, inbound_id)
+    if has_news is None:
+        return len(texts)
+    with runtime.db.transaction() as session:
+        return len(texts) + relay_events(session, runtime.clock.now(), links=runtime.links)
+
+
+def handle_stored(runtime: Runtime, inbound_id: int) -> None:
+    """Give one stored text its effect; a failure is counted and the text is tried again by a later round."""
+    try:
+        with runtime.db.transaction() as session:
+            handle_inbound(session, inbound_id, runtime.clock.now())
+    except Exception:
+        log.exception("a text could not be handled", inbound_id=inbound_id)
+        with runtime.db.transaction() as session:
+            record_failure(session, inbound_id)
+
+
+def make_delivery(runtime: Runtime) -> Delivery:
+    """The outbox's sender, told what to do with the provider's news."""
+    return Delivery(
+        runtime.db,
+        runtime.texts,
+        clock=runtime.clock,
+        links=runtime.links,
+        concurrency=runtime.settings.worker_concurrency,
+        texts_per_second=runtime.settings.texts_per_second,
+        on_settled=heard_from_provider,
+    )
+
+
+def audit(runtime: Runtime) -> int:
+    """Look for open orders that nobody will ever look at again, and have them looked at, loudly; how many."""
+    now = runtime.clock.now()
+    with runtime.db.transaction() as session:
+        forgotten = (
+            select(Order.id)
+            .outerjoin(Timetable, Timetable.order_id == Order.id)
+            .where(Order.status.in_(OPEN), Timetable.next_check_at.is_(None), Order.promised_by > now)
+        )
+        ids = session.scalars(forgotten).all()
+        if ids:
+            log.warning("open orders without a next look", count=len(ids))
+            rearm(session, ids, now)
+    return len(ids)
+
+
+def beat(runtime: Runtime, name: str) -> None:
+    """Write down that a round has run to its end."""
+    with runtime.db.transaction() as session:
+        insert_or_update(session, Heartbeat, {"name": name}, {"at": runtime.clock.now()})
+
+
+def next_look_at(runtime: Runtime) -> datetime | None:
+    """When the watch round has something to do."""
+    with runtime.db.snapshot() as session:
+        return next_due_at(session)

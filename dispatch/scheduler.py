@@ -1,0 +1,161 @@
+"""The bell, the only file that knows APScheduler: rings the rounds at the next due instant, on news, and each second.
+
+APScheduler keeps nothing in the database: the rows are the queue. Losing a ring costs a second, never a text.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import psycopg
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from . import rounds
+from .foundation.clock import monotonic
+from .foundation.db import WAKE_CHANNEL
+from .foundation.errors import Unavailable
+from .foundation.log import get_logger
+from .runtime import Runtime
+
+log = get_logger("scheduler")
+
+SAFETY_TICK = timedelta(seconds=1)
+# How often SQLite is asked whether another process has committed; it costs some microseconds.
+SQLITE_GLANCE_SECONDS = 0.02
+HEARTBEAT_SECONDS = 5.0
+AUDIT_EVERY = timedelta(minutes=1)
+
+
+class Duty:
+    """One round that is never run by two threads at once; a ring that comes while it runs makes it run again."""
+
+    def __init__(self, name: str, work: Callable[[], int], next_at: Callable[[], datetime | None]) -> None:
+        self.name = name
+        self._work = work
+        self._next_at = next_at
+        self._asked = threading.Event()
+        self._has_failed = False
+
+    def ring(self) -> None:
+        """Ask for another turn."""
+        self._asked.set()
+
+    def run(self) -> datetime | None:
+        """Work until all is quiet; answers when there is more to do."""
+        while True:
+            self._asked.clear()
+            try:
+                did = self._work()
+                again = self._next_at() if not did else None
+            except Unavailable as error:
+                # The database is busy or gone: wait for the next tick, nothing is lost.
+                if not self._has_failed:
+                    log.warning("waiting for the database", round=self.name, error=str(error))
+                self._has_failed = True
+                return None
+            except Exception:
+                log.exception("a round failed", round=self.name)
+                return None
+            self._has_failed = False
+            if not did and not self._asked.is_set():
+                return again
+
+
+class Worker:
+    """All rounds of one process, until `stop`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._delivery = rounds.make_delivery(runtime)
+        self._stopping = threading.Event()
+        self._last_beat = -HEARTBEAT_SECONDS
+        self._duties = {
+            "watch": Duty("watch", self._watch, lambda: rounds.next_look_at(runtime)),
+            "deliver": Duty("deliver", self._delivery.run_once, self._delivery.next_due_at),
+        }
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Begin; answers at once, the work goes on in threads."""
+        for name in self._duties:
+            self._scheduler.add_job(self._turn, "interval", seconds=1, id=name, args=[name])
+        self._scheduler.add_job(self._audit, "interval", seconds=AUDIT_EVERY.total_seconds(), id="audit")
+        self._scheduler.start()
+        listen = self._glance if self._runtime.db.is_sqlite else self._listen
+        threading.Thread(target=listen, name="waker", daemon=True).start()
+        self.ring()
+        log.info("worker started")
+
+    def stop(self) -> None:
+        """Finish what is in hand, then end."""
+        self._stopping.set()
+        self._scheduler.pause()
+        self._delivery.close()
+        self._scheduler.shutdown(wait=True)
+        log.info("worker stopped")
+
+    def ring(self) -> None:
+        """Something happened: run every round now."""
+        for name, duty in self._duties.items():
+            duty.ring()
+            self._schedule(name, self._runtime.clock.now())
+
+    def _schedule(self, name: str, at: datetime) -> None:
+        if not self._stopping.is_set():
+            self._scheduler.modify_job(name, next_run_time=at)
+
+    def _turn(self, name: str) -> None:
+        again = self._duties[name].run()
+        latest = self._runtime.clock.now() + SAFETY_TICK
+        if again is not None and again < latest:
+            self._schedule(name, max(again, self._runtime.clock.now()))
+
+    def _watch(self) -> int:
+        did = rounds.relay(self._runtime) + rounds.watch(self._runtime)
+        if did:
+            self._duties["deliver"].ring()
+            self._schedule("deliver", self._runtime.clock.now())
+        if monotonic() - self._last_beat > HEARTBEAT_SECONDS:
+            rounds.beat(self._runtime, "watch")
+            self._last_beat = monotonic()
+        return did
+
+    def _audit(self) -> None:
+        try:
+            rounds.audit(self._runtime)
+        except Unavailable:
+            log.warning("the audit waits for the database")
+
+    def _listen(self) -> None:
+        """PostgreSQL tells us; after every reconnect we look for ourselves, for news in between is lost."""
+        url = self._runtime.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+                    connection.execute(f"LISTEN {WAKE_CHANNEL}")
+                    self.ring()
+                    for _ in connection.notifies():
+                        self.ring()
+                        if self._stopping.is_set():
+                            return
+            except psycopg.Error:
+                log.warning("not listening for news; trying again")
+                self._stopping.wait(2)
+
+    def _glance(self) -> None:
+        """SQLite has no way to tell us: ask for the number that changes when another process commits."""
+        path = self._runtime.db.url.database or ""
+        connection = sqlite3.connect(path, isolation_level=None)
+        seen = None
+        while not self._stopping.wait(SQLITE_GLANCE_SECONDS):
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != seen:
+                seen = version
+                self.ring()
+        connection.close()
