@@ -61,14 +61,14 @@ def plain(text: str) -> str:
 
     GSM-7 where there is a likeness (quotes, dashes, accents, "₹" as "Rs"); what has none, Hindi for one, stays. Line
     breaks and control characters become spaces, so that a name can't forge a second text. No phone makes a link of
-    what is left: "://" goes, and a dot before a letter gets a space ("bit.ly/x" reads "bit. ly/x"), as it does inside
-    an IP address. Doing it twice changes nothing.
+    what is left: "://" goes, and a dot before a letter gets a space ("bit.ly/x" reads "bit. ly/x"), as the first of an
+    IP address does. Doing it twice changes nothing.
     """
     known = unicodedata.normalize("NFKC", text.translate(LOOK_ALIKES)).translate(LOOK_ALIKES)
     line = "".join(_likeness(char) for char in known)
     line = re.sub(r":\s*/\s*/[\s/]*", " ", line)
     line = re.sub(r"(?<=[^\s.])\.(?=[^\W\d_])", ". ", line)
-    line = re.sub(r"\b(\d{1,3})\.(?=\d{1,3}(?:\.|\. )\d{1,3}(?:\.|\. )\d{1,3}\b)", r"\1. ", line)
+    line = re.sub(r"\b(\d{1,3})\.(?=\d{1,3}\.\d{1,3}\.\d{1,3}\b)", r"\1. ", line)
     return " ".join(line.split())
 
 
