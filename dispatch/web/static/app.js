@@ -1,0 +1,91 @@
+// What the pages do beyond plain HTML: a list that does not jump under a hand, that says when it is old, and forms that grow.
+(() => {
+  "use strict";
+  const IDLE_MS = 6000, STALE_MS = 10000;
+  const $ = (id) => document.getElementById(id);
+  let lastPoll = Date.now(), lastTouch = 0, counts = "", forced = false;
+
+  const isBusy = () => {
+    const board = $("board"), here = document.activeElement;
+    if (!board || forced) return false;
+    if (board.contains(here) && here.matches("select, input") ) return Date.now() - lastTouch < 60000;
+    return Date.now() - lastTouch < IDLE_MS;
+  };
+  const isPoll = (event) => event.detail.elt && event.detail.elt.id === "board" && event.detail.requestConfig.verb === "get";
+  const announce = () => {
+    const board = $("board"), news = $("news");
+    if (!board || !news) return;
+    const { danger, watch, all } = board.dataset;
+    document.title = (danger > 0 ? `(${danger} at risk) ` : "") + "Board · dispatch";
+    const text = `${danger} at risk, ${watch} to watch, ${all} open`;
+    if (counts && counts !== text) news.textContent = text;
+    counts = text;
+  };
+
+  for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) {
+    document.addEventListener(name, (event) => {
+      const board = $("board");
+      if (board && event.target instanceof Node && board.contains(event.target)) lastTouch = Date.now();
+    }, { passive: true });
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!isPoll(event)) return;
+    if (event.detail.xhr.status === 200 && isBusy()) {
+      // The old version stays in the address, so that the next poll brings the same news again.
+      event.detail.shouldSwap = false;
+      $("catch-up").hidden = false;
+    } else if (event.detail.shouldSwap) {
+      $("catch-up").hidden = true;
+      forced = false;
+    }
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && isPoll(event)) lastPoll = Date.now();
+  });
+  document.addEventListener("htmx:afterSwap", announce);
+  document.addEventListener("click", (event) => {
+    if (event.target.id === "catch-up") { forced = true; lastTouch = 0; }
+    const more = event.target.closest("[data-more]");
+    if (more) { event.preventDefault(); addLine(more.dataset.more); }
+  });
+  setInterval(() => {
+    const bar = $("stale");
+    if (!bar) return;
+    const age = Date.now() - lastPoll;
+    bar.hidden = age < STALE_MS;
+    bar.querySelector(".num").textContent = Math.round(age / 1000);
+  }, 1000);
+
+  // One more line of an order, or one more person: a copy of the last one, emptied.
+  const addLine = (name) => {
+    const all = document.querySelectorAll(`[data-line="${name}"]`), last = all[all.length - 1], copy = last.cloneNode(true);
+    const renumber = (text) => text.replace(/-\d+/, `-${all.length}`);
+    copy.querySelectorAll("[id], [for], [aria-describedby]").forEach((part) => {
+      for (const key of ["id", "for", "aria-describedby"]) if (part.hasAttribute(key)) part.setAttribute(key, renumber(part.getAttribute(key)));
+    });
+    copy.querySelectorAll("input:not([type=hidden])").forEach((part) => {
+      part.value = part.name === "quantity" ? "1" : "";
+      part.removeAttribute("aria-invalid");
+    });
+    copy.querySelectorAll(".error").forEach((part) => part.remove());
+    copy.querySelectorAll("[data-number]").forEach((part) => { part.textContent = all.length + 1; });
+    last.after(copy);
+    if (window.htmx) window.htmx.process(copy);
+    copy.querySelector("input").focus();
+  };
+
+  // Another time typed means another time chosen, and the other way round.
+  document.addEventListener("input", (event) => {
+    const when = $("when");
+    if (!when) return;
+    if (event.target === when) document.querySelectorAll("input[name=promise]").forEach((part) => { part.checked = part.value === "other"; });
+    else if (event.target.name === "promise" && event.target.value !== "other") when.value = "";
+    else if (event.target.name === "promise") when.focus();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    announce();
+    const zone = $("timezone");
+    if (zone && zone.dataset.detect) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
+  });
+})();

@@ -1,0 +1,78 @@
+"""The one next move of an order as a button, for the board and for the order's own page; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..orders.rules import IN_HAND, NEXT_MOVE, Move, Proof, Sourcing, Status
+from . import words
+
+# What usually follows for a line that is not in hand.
+NEXT_NEWS = {
+    Sourcing.TO_PROCURE: Sourcing.SEARCHING,
+    Sourcing.UNAVAILABLE: Sourcing.SEARCHING,
+    Sourcing.SEARCHING: Sourcing.BOUGHT,
+    Sourcing.RESERVED: Sourcing.BOUGHT,
+}
+NEWS_BUTTONS = {Sourcing.SEARCHING: "Look for it", Sourcing.BOUGHT: "Mark bought"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carrier:
+    """Somebody who can bring it."""
+
+    id: str
+    name: str
+    state: str
+    is_here: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """A button: where it posts, with which hidden fields, and whom to choose from; a link when it can't be one tap."""
+
+    label: str
+    url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    people: tuple[Carrier, ...] = ()
+    needs_pin: bool = False
+    is_link: bool = False
+
+
+def next_act(order: Mapping[str, Any], carriers: Sequence[Carrier], *, is_board: bool) -> Act | None:
+    """What an operator most likely wants next; None when the order is closed."""
+    url = f"/orders/{order['ref']}"
+    status = Status(order["status"])
+    if status is Status.PROCURING:
+        return _next_news(order, url, is_board=is_board)
+    move = NEXT_MOVE.get(status)
+    if move is None:
+        return None
+    needs_pin = move is Move.DELIVER and Proof(order["proof"]) is Proof.PIN
+    here = tuple(c for c in carriers if c.is_here)
+    people = (here if is_board else tuple(carriers)) if move is Move.HAND_OVER else ()
+    if is_board and (needs_pin or (move is Move.HAND_OVER and not people)):
+        return Act(label=f"{words.MOVES[move]}…", url=f"{url}#next", is_link=True)
+    return Act(
+        label=words.MOVES[move],
+        url=f"{url}/moves",
+        fields={"move": move.value},
+        people=people,
+        needs_pin=needs_pin,
+    )
+
+
+def _next_news(order: Mapping[str, Any], url: str, *, is_board: bool) -> Act | None:
+    missing = [line for line in order["lines"] if Sourcing(line["sourcing"]) not in IN_HAND]
+    if not missing:
+        return None
+    if is_board and len(missing) > 1:
+        return Act(label=f"{len(missing)} things to buy", url=f"{url}#lines", is_link=True)
+    line = missing[0]
+    state = NEXT_NEWS[Sourcing(line["sourcing"])]
+    label = NEWS_BUTTONS[state]
+    if not is_board and len(missing) > 1:
+        label = f"{label}: {line['title']}"
+    return Act(label=label, url=f"{url}/lines/{line['id']}/procurement", fields={"state": state.value})

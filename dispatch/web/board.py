@@ -1,0 +1,49 @@
+"""The board: today's open orders, least slack first; live by polling with a version."""
+
+from __future__ import annotations
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from . import alarms, board_view
+from .auth import current_runtime as runtime
+from .sessions import me, now, signed_in
+from .tables import Access
+
+
+def register(app: Flask) -> None:
+    """Hang the board."""
+    app.add_url_rule("/", view_func=board)
+    app.add_url_rule("/board/rows", view_func=board_rows)
+
+
+def fragment(session: Session) -> str:
+    """The list with its version, as it stands at this instant."""
+    bars = alarms.bars(session, now(), runtime().settings)
+    found = board_view.groups(session, now(), runtime().links)
+    counts = {group.key: len(group.rows) for group in found}
+    version = _version(session, bars)
+    can_act = me().may(Access.OPS)
+    return render_template("_board.html", groups=found, counts=counts, bars=bars, version=version, can_act=can_act)
+
+
+def _version(session: Session, bars: list[alarms.Bar]) -> str:
+    return board_view.stamp(session, now(), more=[bar.text for bar in bars])
+
+
+@signed_in(Access.READER)
+def board() -> ResponseReturnValue:
+    """The page."""
+    with runtime().db.snapshot() as session:
+        return render_template("board.html", fragment=fragment(session))
+
+
+@signed_in(Access.READER)
+def board_rows() -> ResponseReturnValue:
+    """The list alone; nothing at all when the asker's version still holds."""
+    with runtime().db.snapshot() as session:
+        bars = alarms.bars(session, now(), runtime().settings)
+        if request.args.get("v") == _version(session, bars):
+            return "", 204
+        return fragment(session)

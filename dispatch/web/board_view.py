@@ -1,0 +1,190 @@
+"""The board as values: rows by danger, least slack first, and a cheap stamp that says whether anything changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ..escalation.queries import board_orders
+from ..escalation.rules import EscalationState
+from ..escalation.tables import Escalation, Page
+from ..foundation.tokens import Links
+from ..orders.rules import OPEN, Status
+from ..orders.tables import Branch, Order, OrderEvent
+from ..promise.rules import Level
+from ..promise.tables import Watch
+from ..staff.tables import ExtraShift, Pause, Staff
+from . import words
+from .acts import Act, Carrier, next_act
+from .people_view import carriers, everybody
+
+LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED, EscalationState.UNANSWERED)
+MOST_ROWS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One order on the board."""
+
+    ref: str
+    version: int
+    level: Level
+    slack: str
+    bar: int
+    what: str
+    customer: str
+    reason: str
+    promise: str
+    message: str
+    status: str
+    who: str
+    branch: str
+    act: Act | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Rows in the same danger."""
+
+    key: str
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Help:
+    """Who was asked about an order, and who took it."""
+
+    taker: str | None
+    asked: tuple[str, ...]
+    is_unanswered: bool
+
+
+GROUPS = (
+    ("danger", "At risk", {Level.AT_RISK, Level.LATE}),
+    ("watch", "Watch", {Level.WATCH}),
+    ("calm", "On track", {Level.ON_TRACK}),
+)
+
+
+def stamp(session: Session, now: datetime, *, more: Sequence[str] = ()) -> str:
+    """Changes whenever anything on the board may look different, minutes included; a few indexed look-ups."""
+    open_orders = Order.status.in_(OPEN)
+    orders = select(func.count(), func.sum(Order.version)).where(open_orders)
+    watches = select(func.max(Watch.assessed_at)).join(Order, Order.id == Watch.order_id).where(open_orders)
+    pages = (
+        select(func.count(), func.max(Page.id), func.max(Page.answered_at), func.max(Page.closed_at))
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .join(Order, Order.id == Escalation.order_id)
+        .where(open_orders)
+    )
+    calls = select(func.count(), func.sum(Escalation.version)).join(Order, Order.id == Escalation.order_id)
+    staff = select(func.count(), func.sum(Staff.version))
+    pauses = select(func.max(Pause.id), func.max(Pause.ended_at))
+    shifts = select(func.max(ExtraShift.id))
+    shops = select(func.sum(Branch.version))
+    parts: list[object] = [*more, int(now.timestamp() // 60), session.scalar(select(func.max(OrderEvent.id)))]
+    for query in (orders, watches, pages, calls.where(open_orders), staff, pauses, shifts, shops):
+        parts += session.execute(query).one()
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def groups(session: Session, now: datetime, links: Links) -> list[Group]:
+    """Every open order, in its group, least slack first; groups that are empty are left out."""
+    shapes = board_orders(session, now, links, limit=MOST_ROWS)
+    branches = {branch.code: branch for branch in session.scalars(select(Branch))}
+    people = everybody(session, now)
+    helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
+    rows = []
+    for shape in shapes:
+        branch = branches[shape["branch"]]
+        able = carriers(people, branch.timezone, now)
+        act = next_act(shape, able, is_board=True)
+        named = branch.name if len(branches) > 1 else ""
+        rows.append(_row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named))
+    sorted_in = ((key, title, tuple(row for row in rows if row.level in levels)) for key, title, levels in GROUPS)
+    return [Group(key=key, title=title, rows=found) for key, title, found in sorted_in if found]
+
+
+def _row(
+    shape: Mapping[str, Any], timezone: str, now: datetime, *, help_: Help | None, act: Act | None, branch: str
+) -> Row:
+    risk = shape["risk"]
+    promised_by = words.instant(shape["promised_by"]) or now
+    return Row(
+        ref=shape["ref"],
+        version=shape["version"],
+        level=Level(risk["level"]),
+        slack=words.slack_words(risk["slack_minutes"], promised_by=promised_by, now=now),
+        bar=words.bar_width(risk["slack_minutes"]),
+        what=what_words(shape),
+        customer=shape["customer"]["name"],
+        reason=shape["reason"] or "",
+        promise=words.when_words(promised_by, timezone, now=now),
+        message=risk["binding"]["message"],
+        status=words.STATUSES[Status(shape["status"])],
+        who=who_words(shape, help_),
+        branch=branch,
+        act=act,
+    )
+
+
+def what_words(shape: Mapping[str, Any]) -> str:
+    """The things of an order in one line."""
+    named = [
+        f"{line['quantity']} × {line['title']}" if line["quantity"] > 1 else line["title"] for line in shape["lines"]
+    ]
+    return ", ".join(named)
+
+
+def who_words(shape: Mapping[str, Any], help_: Help | None) -> str:
+    """Who has it, or who was asked."""
+    if shape["carrier"]:
+        return f"{shape['carrier']['name']} has it"
+    if help_ is None:
+        return ""
+    if help_.taker:
+        return f"{help_.taker} has it"
+    if help_.is_unanswered:
+        return "nobody took it: call somebody"
+    return f"asked: {', '.join(help_.asked)}" if help_.asked else "asking for help"
+
+
+def _help_of(shape: Mapping[str, Any], helps: Mapping[str, Help]) -> Help | None:
+    return helps.get(shape["escalation"]["id"]) if shape["escalation"] else None
+
+
+def _helps(session: Session, ids: list[str]) -> dict[str, Help]:
+    """Takers and the asked by escalation, in two queries."""
+    numbers = [int(number) for number in ids]
+    calls = session.execute(
+        select(Escalation.id, Escalation.state, Staff.name)
+        .outerjoin(Staff, Staff.id == Escalation.accepted_by_id)
+        .where(Escalation.id.in_(numbers), Escalation.state.in_(LIVE))
+    ).all()
+    asked: dict[int, list[str]] = {}
+    waiting = (Page.escalation_id.in_(numbers), Page.answer.is_(None), Page.closed_at.is_(None))
+    query = select(Page.escalation_id, Staff.name).join(Staff, Staff.id == Page.staff_id).where(*waiting)
+    for escalation_id, name in session.execute(query.order_by(Page.id)):
+        names = asked.setdefault(escalation_id, [])
+        if name not in names:
+            names.append(name)
+    return {
+        str(call_id): Help(
+            taker=name if state is EscalationState.ACCEPTED else None,
+            asked=tuple(words.first_name(n) for n in asked.get(call_id, [])),
+            is_unanswered=state is EscalationState.UNANSWERED,
+        )
+        for call_id, state, name in calls
+    }
+
+
+def people_here(session: Session, timezone: str, now: datetime) -> list[Carrier]:
+    """Who may bring an order, for the page of one order."""
+    return carriers(everybody(session, now), timezone, now)

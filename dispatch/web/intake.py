@@ -1,0 +1,140 @@
+"""Taking an order: the form, and the risk before it is saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.errors import Invalid
+from ..orders.branches import get_branch
+from ..orders.rules import Proof, Substitution
+from ..orders.tables import Branch
+from ..procurement.tables import Item
+from ..promise import service as promise
+from ..promise.rules import Assessment, Level
+from . import words
+from .auth import current_runtime as runtime
+from .forms import Complaints, local_field
+from .order_forms import TypedOrder, empty_order, presets, read_order, read_question, typed_order
+from .sessions import me, now, signed_in
+from .tables import Access
+
+MAIN = "main"
+MOST_ITEMS = 500
+VERDICTS = {
+    Level.ON_TRACK: "Yes, this can be promised",
+    Level.WATCH: "Yes, but it is tight",
+    Level.AT_RISK: "At risk: not unless somebody acts now",
+    Level.LATE: "No: it can't be there by then",
+}
+
+
+def register(app: Flask) -> None:
+    """Hang the form of a new order."""
+    app.add_url_rule("/orders/new", view_func=new_order)
+    app.add_url_rule("/orders/new", view_func=take_order, methods=["POST"])
+    app.add_url_rule("/orders/preview", view_func=preview_order, methods=["POST"])
+
+
+@signed_in(Access.OPS)
+def new_order() -> ResponseReturnValue:
+    """An empty form."""
+    with runtime().db.snapshot() as session:
+        return _form(session, empty_order())
+
+
+def _form(
+    session: Session, typed: TypedOrder, *, errors: Complaints | None = None, status: int = 200
+) -> ResponseReturnValue:
+    branch = get_branch(session, request.form.get("branch", MAIN))
+    branches = session.scalars(select(Branch).order_by(Branch.id)).all()
+    items = session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all()
+    # A stale or mangled choice must not keep the form from being shown again.
+    chosen = typed.plain["promise"] if errors is None or "promise" not in errors else ""
+    page = render_template(
+        "order_new.html",
+        typed=typed,
+        plain=typed.plain,
+        errors=errors or Complaints(),
+        presets=presets(branch, now(), chosen),
+        branch=branch.code,
+        branches=[(b.code, b.name) for b in branches],
+        items=items,
+        zone=branch.timezone,
+        least=local_field(now(), branch.timezone),
+        wishes=[(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
+        proofs=[(proof.value, words.PROOFS[proof]) for proof in Proof],
+        verdict=verdict(session, typed, branch) if request.method == "POST" else None,
+    )
+    return make_response(page, status)
+
+
+@signed_in(Access.OPS)
+def take_order() -> ResponseReturnValue:
+    """Save it, whatever the clock says: the person on the phone decides. Or look at the risk, or add a line."""
+    typed = typed_order(request.form)
+    if "check" in request.form:
+        with runtime().db.snapshot() as session:
+            return _form(session, typed)
+    if "more" in request.form:
+        with runtime().db.snapshot() as session:
+            return _form(session, TypedOrder(plain=typed.plain, lines=(*typed.lines, empty_order().lines[0])))
+    region = runtime().settings.default_region
+    try:
+        with runtime().db.transaction() as session:
+            branch = get_branch(session, request.form.get("branch", MAIN))
+            new = read_order(session, typed, branch, now(), region=region)
+            order, _ = promise.place(session, new, now(), actor=me().actor, region=region)
+            ref = order.ref
+    except Invalid as error:
+        errors = Complaints.of(error.errors, typed.fields(), typed.names())
+        with runtime().db.snapshot() as session:
+            return _form(session, typed, errors=errors, status=422)
+    flash(f"{ref} is taken. The clock runs.")
+    return redirect(f"/orders/{ref}", 303)
+
+
+@signed_in(Access.OPS)
+def preview_order() -> ResponseReturnValue:
+    """The verdict alone, while somebody types."""
+    with runtime().db.snapshot() as session:
+        branch = get_branch(session, request.form.get("branch", MAIN))
+        return render_template("_verdict.html", verdict=verdict(session, typed_order(request.form), branch))
+
+
+def verdict(session: Session, typed: TypedOrder, branch: Branch) -> dict[str, Any]:
+    """What the clock would say, in the shop's words."""
+    code, timezone = branch.code, branch.timezone
+    try:
+        question = read_question(session, typed, branch, now())
+        found = promise.preview(session, question, now(), region=None)
+    except Invalid as error:
+        fields = {e.field for e in error.errors}
+        asks = [text for name, text in (("lines", "what"), ("promised_by", "by when")) if name in fields]
+        wanted = " and ".join(asks) if len(asks) == len(fields) else "; ".join(e.message for e in error.errors)
+        return {
+            "level": "waiting",
+            "title": "Can we promise it?",
+            "message": f"Still to say: {wanted}.",
+            "branch": code,
+        }
+    return _verdict_of(found, timezone)
+
+
+def _verdict_of(found: Assessment, timezone: str) -> dict[str, Any]:
+    at = now()
+    slack = found.slack_minutes(at)
+    return {
+        "level": found.level.value,
+        "title": VERDICTS[found.level],
+        "message": found.message,
+        "slack": words.slack_words(slack, promised_by=found.promised_by, now=at),
+        "bar": words.bar_width(slack),
+        "act_by": words.when_words(found.act_by, timezone, now=at) if found.act_by and found.act_by > at else "",
+        "projected": words.when_words(found.projected_at, timezone, now=at) if found.projected_at else "",
+        "promise": words.when_words(found.promised_by, timezone, now=at),
+    }

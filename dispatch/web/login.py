@@ -1,0 +1,107 @@
+"""Coming in and going out: the login page, one-time links, signing out."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .auth import count_failure, public
+from .auth import current_runtime as runtime
+from .sessions import (
+    COOKIE,
+    check_password,
+    current_user,
+    give_cookie,
+    has_users,
+    now,
+    read_link,
+    sign_in,
+    sign_out,
+    signed_in,
+    use_link,
+)
+from .tables import Access
+
+FAILED_LOGINS = "20/minute"
+GENERIC = "That e-mail address and password do not belong together. Try again."
+
+
+def register(app: Flask) -> None:
+    """Hang the doors of the house."""
+    app.add_url_rule("/login", view_func=login_page)
+    app.add_url_rule("/login", view_func=login, methods=["POST"])
+    app.add_url_rule("/login/link", view_func=link_page)
+    app.add_url_rule("/login/link", view_func=use_link_page, methods=["POST"])
+    app.add_url_rule("/logout", view_func=logout, methods=["POST"])
+
+
+def safe_path(target: str) -> str:
+    """A path of ours to go back to; anything else is the board."""
+    is_ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if is_ours else "/"
+
+
+def welcome(secret: str, target: str) -> Response:
+    """Send somebody who has just signed in to where they wanted to go."""
+    return give_cookie(make_response(redirect(target, 303)), secret)
+
+
+@public
+def login_page() -> ResponseReturnValue:
+    """The form, or the board for somebody who is signed in."""
+    if current_user():
+        return redirect(safe_path(request.args.get("next", "/")), 303)
+    with runtime().db.snapshot() as session:
+        is_new = not has_users(session)
+    return render_template("login.html", next=request.args.get("next", "/"), email="", error=None, is_new=is_new)
+
+
+@public
+def login() -> ResponseReturnValue:
+    """Sign in, or say that it did not work, without saying what was wrong."""
+    email, target = request.form.get("email", ""), request.form.get("next", "/")
+    user_id = check_password(runtime().db, email, request.form.get("password", ""))
+    if user_id is None:
+        count_failure("login", FAILED_LOGINS)
+        page = render_template("login.html", next=target, email=email, error=GENERIC, is_new=False)
+        return page, 401
+    with runtime().db.transaction() as session:
+        secret = sign_in(session, user_id, now())
+    return welcome(secret, safe_path(target))
+
+
+@signed_in(Access.READER)
+def logout() -> ResponseReturnValue:
+    """Close this browser's session."""
+    with runtime().db.transaction() as session:
+        sign_out(session, request.cookies.get(COOKIE, ""), now())
+    answer = make_response(redirect("/login", 303))
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@public
+def link_page() -> ResponseReturnValue:
+    """A one-time link shows a button and uses nothing up: previews of chat programs open links too."""
+    secret = request.args.get("s", "")
+    with runtime().db.snapshot() as session:
+        link = read_link(session, secret, now())
+        if link is None:
+            return render_template("link.html", link=None), 410
+        return render_template("link.html", link=link, secret=secret)
+
+
+@public
+def use_link_page() -> ResponseReturnValue:
+    """Sign in, once; or go on to the setup of an empty shop, where the link is used up at the end."""
+    secret = request.form.get("s", "")
+    with runtime().db.transaction() as session:
+        link = read_link(session, secret, now())
+        user_id = link.user_id if link else None
+        # Reading is not proof: of two clicks at the same moment only one uses the link up.
+        cookie = sign_in(session, user_id, now()) if user_id and use_link(session, secret, now()) else None
+    if cookie:
+        return welcome(cookie, "/")
+    if link and user_id is None:
+        return redirect(f"/setup?s={secret}", 303)
+    return render_template("link.html", link=None), 410

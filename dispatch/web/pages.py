@@ -1,0 +1,38 @@
+"""The pages for people, hung on the app, and what every one of them can use."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from flask import Flask, Response
+from flask.typing import ResponseReturnValue
+
+from . import board, customer_pages, intake, login, order_pages, people_pages, setup, staff_pages, texts_page
+from .auth import public
+from .sessions import current_user
+
+A_DAY = 86_400
+# In order: `/orders/new` and `/orders/preview` are words, not references.
+ROOMS = (login, setup, board, intake, order_pages, people_pages, texts_page, staff_pages, customer_pages)
+
+
+def register(app: Flask) -> None:
+    """Hang every page, and tell the templates who is signed in."""
+    app.add_url_rule("/static/vendor/htmx.js", view_func=htmx)
+    for room in ROOMS:
+        room.register(app)
+    app.context_processor(_who)
+
+
+def _who() -> dict[str, Any]:
+    return {"me": current_user()}
+
+
+@public
+def htmx() -> ResponseReturnValue:
+    """The script library, straight from its package: no copy of it lives in this repository."""
+    script = files("js_lib_htmx").joinpath("static/htmx/htmx.min.js").read_bytes()
+    answer = Response(script, mimetype="text/javascript")
+    answer.headers["Cache-Control"] = f"public, max-age={A_DAY}"
+    return answer

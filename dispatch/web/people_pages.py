@@ -1,0 +1,174 @@
+"""The people: who is here, paused or on call; pausing them, their shifts, and somebody new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from ..foundation.errors import Conflict, FieldError, Invalid
+from ..orders.branches import get_branch
+from ..staff import service as staff
+from ..staff.rules import Role
+from ..staff.service import NewStaff
+from . import words
+from .auth import current_runtime as runtime
+from .forms import Complaints, local_instant
+from .people_view import everybody, state_words
+from .sessions import me, now, signed_in
+from .tables import Access
+
+MAIN = "main"
+FIELDS = ("name", "phone", "role", "shifts", "until", "reason", "starts_at", "ends_at")
+SPANS = {"30": "30 minutes", "60": "1 hour", "120": "2 hours", "rest": "the rest of today"}
+Refusal = Invalid | Conflict
+
+
+def register(app: Flask) -> None:
+    """Hang the people page and what it posts to."""
+    app.add_url_rule("/people", view_func=people)
+    app.add_url_rule("/people", view_func=add_person, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>", view_func=change_person, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>/pause", view_func=pause_person, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>/back", view_func=end_pause, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>/shifts", view_func=add_shift, methods=["POST"])
+
+
+@signed_in(Access.READER)
+def people() -> ResponseReturnValue:
+    """Everybody, those who are here first."""
+    return _page()
+
+
+def _page(refusal: Refusal | None = None, *, staff_id: int | None = None) -> ResponseReturnValue:
+    errors, status = Complaints(), 200
+    with runtime().db.snapshot() as session:
+        timezone = get_branch(session, MAIN).timezone
+        shapes = everybody(session, now())
+    if isinstance(refusal, Invalid):
+        errors, status = Complaints.of(refusal.errors, FIELDS), 422
+    elif refusal:
+        errors, status = Complaints(other=[str(refusal)]), 409
+    page = render_template(
+        "people.html",
+        people=[{**shape, "state": state_words(shape, timezone, now())} for shape in shapes],
+        roles=[(role.value, words.ROLES[role]) for role in Role],
+        spans=SPANS.items(),
+        zone=timezone,
+        errors=errors,
+        at_fault=str(staff_id) if staff_id else "new" if refusal else "",
+        deed=request.path.rpartition("/")[2],
+        typed=request.form,
+        can_act=me().may(Access.OPS),
+        can_change=me().may(Access.ADMIN),
+    )
+    return make_response(page, status)
+
+
+def _save(work: Callable[[Session], str], *, staff_id: int | None = None) -> ResponseReturnValue:
+    try:
+        with runtime().db.transaction() as session:
+            said = work(session)
+    except (Invalid, Conflict) as error:
+        return _page(error, staff_id=staff_id)
+    flash(said)
+    return redirect("/people", 303)
+
+
+def _typed(name: str) -> str:
+    return request.form.get(name, "").strip()
+
+
+def role_of(text: str, *, field: str = "role") -> Role:
+    """The role that was chosen. Raises Invalid."""
+    if text not in set(Role):
+        raise Invalid(field, "choose one")
+    return Role(text)
+
+
+@signed_in(Access.ADMIN)
+def add_person() -> ResponseReturnValue:
+    """Somebody new."""
+
+    def work(session: Session) -> str:
+        new = NewStaff(
+            name=_typed("name"),
+            phone=_typed("phone"),
+            role=role_of(_typed("role")),
+            shifts=_typed("shifts") or None,
+            on_call="on_call" in request.form,
+        )
+        return f"{staff.add_staff(session, new, now(), region=runtime().settings.default_region).name} is on the team."
+
+    return _save(work)
+
+
+@signed_in(Access.ADMIN)
+def change_person(staff_id: int) -> ResponseReturnValue:
+    """Another name, number, role or roster; or somebody who left."""
+
+    def work(session: Session) -> str:
+        changes: dict[str, object] = {
+            "name": _typed("name"),
+            "phone": _typed("phone"),
+            "role": role_of(_typed("role")),
+            "shifts": _typed("shifts") or None,
+            "on_call": "on_call" in request.form,
+        }
+        if "left" in request.form:
+            changes["is_active"] = False
+        if not changes["name"]:
+            raise Invalid("name", "is empty: who is it?")
+        person = staff.change_staff(session, staff_id, changes, now(), region=runtime().settings.default_region)
+        return f"{person.name} is saved."
+
+    return _save(work, staff_id=staff_id)
+
+
+def _until(timezone: str) -> datetime:
+    span = _typed("span")
+    if _typed("until"):
+        return local_instant(_typed("until"), timezone, field="until")
+    if span == "rest":
+        there = now().astimezone(ZoneInfo(timezone))
+        return (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    if span in SPANS:
+        return now() + timedelta(minutes=int(span))
+    raise Invalid.of([FieldError("until", "until when?")])
+
+
+@signed_in(Access.OPS)
+def pause_person(staff_id: int) -> ResponseReturnValue:
+    """Not to be asked for a while."""
+
+    def work(session: Session) -> str:
+        timezone = get_branch(session, MAIN).timezone
+        until = _until(timezone)
+        person = staff.pause(session, staff_id, now(), until=until, reason=_typed("reason") or None)
+        return f"{person.name} is not asked until {words.clock_words(until, timezone, now=now())}."
+
+    return _save(work, staff_id=staff_id)
+
+
+@signed_in(Access.OPS)
+def end_pause(staff_id: int) -> ResponseReturnValue:
+    """Back again."""
+    return _save(lambda session: f"{staff.end_pause(session, staff_id, now()).name} is back.", staff_id=staff_id)
+
+
+@signed_in(Access.OPS)
+def add_shift(staff_id: int) -> ResponseReturnValue:
+    """One shift on top of the roster."""
+
+    def work(session: Session) -> str:
+        timezone = get_branch(session, MAIN).timezone
+        starts_at = local_instant(_typed("starts_at"), timezone, field="starts_at")
+        ends_at = local_instant(_typed("ends_at"), timezone, field="ends_at")
+        shift = staff.add_shift(session, staff_id, now(), starts_at=starts_at, ends_at=ends_at)
+        return f"The shift until {words.clock_words(shift.ends_at, timezone, now=now())} is added."
+
+    return _save(work, staff_id=staff_id)
