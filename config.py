@@ -19,6 +19,7 @@ KNOWN = {
     "DISPATCH_DEFAULT_REGION": "two letters, for phone numbers without a country code",
     "DISPATCH_TWILIO_URL": "another base address for Twilio's API",
     "DISPATCH_WORKER_CONCURRENCY": "texts sent at the same time; default 8",
+    "DISPATCH_LOCAL_URL": "as this machine sees us, for simulated phones; `dispatch up` sets it",
     "DISPATCH_SIMULATOR_URL": "where the simulated phones are; `dispatch up` sets it",
     "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
     "TWILIO_ACCOUNT_SID": "the Twilio account",
@@ -70,6 +71,11 @@ class Environment:
         return sorted(name for name in self.source if name.startswith("DISPATCH_") and name not in ours)
 
 
+def environment() -> Mapping[str, str]:
+    """The process's environment as it is, for a parent that starts children."""
+    return os.environ
+
+
 def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = None) -> Settings:
     """Settings from the environment.
 
@@ -91,6 +97,7 @@ def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = N
         database_url=_database_url(env),
         secret_key=key or "",
         public_url=_public_url(env),
+        local_url=env.get("DISPATCH_LOCAL_URL"),
         default_region=_region(env),
         twilio=_twilio(env, key or ""),
         worker_concurrency=int(concurrency or 8),

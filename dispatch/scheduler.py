@@ -5,6 +5,7 @@ APScheduler keeps nothing in the database: the rows are the queue. Losing a ring
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from .runtime import Runtime
 
 log = get_logger("scheduler")
 
+# Turns of one round that may be under way: all but one of them only leave word and end at once.
+MOST_TURNS = 4
 SAFETY_TICK = timedelta(seconds=1)
 # How often SQLite is asked whether another process has committed; it costs some microseconds.
 SQLITE_GLANCE_SECONDS = 0.02
@@ -37,7 +40,8 @@ class Duty:
         self._work = work
         self._next_at = next_at
         self._asked = threading.Event()
-        self._has_failed = False
+        self._running = threading.Lock()
+        self._is_waiting = False
 
     def ring(self) -> None:
         """Ask for another turn."""
@@ -45,23 +49,33 @@ class Duty:
 
     def run(self) -> datetime | None:
         """Work until all is quiet; answers when there is more to do."""
-        while True:
-            self._asked.clear()
+        self._asked.set()
+        again = None
+        while self._asked.is_set():
+            # Whoever holds the lock looks at the flag after letting go of it, so that no ring is lost between them.
+            if not self._running.acquire(blocking=False):
+                return None
             try:
-                did = self._work()
-                again = self._next_at() if not did else None
-            except Unavailable as error:
-                # The database is busy or gone: wait for the next tick, nothing is lost.
-                if not self._has_failed:
-                    log.warning("waiting for the database", round=self.name, error=str(error))
-                self._has_failed = True
-                return None
-            except Exception:
-                log.exception("a round failed", round=self.name)
-                return None
-            self._has_failed = False
-            if not did and not self._asked.is_set():
-                return again
+                self._asked.clear()
+                again = self._once()
+            finally:
+                self._running.release()
+        return again
+
+    def _once(self) -> datetime | None:
+        try:
+            while self._work():
+                continue
+            self._is_waiting = False
+            return self._next_at()
+        except Unavailable as error:
+            # The database is busy or gone: wait for the next tick, nothing is lost.
+            if not self._is_waiting:
+                log.warning("waiting for the database", round=self.name, error=str(error))
+            self._is_waiting = True
+        except Exception:
+            log.exception("a round failed", round=self.name)
+        return None
 
 
 class Worker:
@@ -78,11 +92,13 @@ class Worker:
         }
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            job_defaults={"coalesce": True, "max_instances": MOST_TURNS, "misfire_grace_time": None},
         )
 
     def start(self) -> None:
         """Begin; answers at once, the work goes on in threads."""
+        # A turn that is skipped because so many are under way is no loss: they have seen the flag.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for name in self._duties:
             self._scheduler.add_job(self._turn, "interval", seconds=1, id=name, args=[name])
         self._scheduler.add_job(self._audit, "interval", seconds=AUDIT_EVERY.total_seconds(), id="audit")

@@ -158,6 +158,8 @@ def _accept(case: Case) -> AnswerResult:
     escalation.check_in_at = _check_in_at(case)
     order.taker_id, order.taken_at = case.staff.id, case.now
     case.say("accepted", f"{case.staff.name} has taken it.")
+    if escalation.need is not Need.DELIVER:
+        _turn_lines(case, {Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE}, Sourcing.SEARCHING)
     body = wording.stand_down(order.ref, what_of(order), who=case.staff.name)
     told = release_others(case.session, order, escalation, body, case.now)
     if told:
@@ -165,6 +167,14 @@ def _accept(case: Case) -> AnswerResult:
         record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
     job = job_of(case.session, order, escalation.need, case.now)
     return case.result(Outcome.DONE, wording.yours(job, code=page.code))
+
+
+def _turn_lines(case: Case, states: set[Sourcing], state: Sourcing) -> None:
+    """Whoever takes it is looking for what is missing from now on; whoever hands it back is not any more."""
+    for line in case.order.lines:
+        if line.sourcing in states and (state is Sourcing.SEARCHING or line.buyer_id == case.staff.id):
+            line.sourcing, line.sourcing_at = state, case.now
+            line.buyer_id = case.staff.id if state is Sourcing.SEARCHING else None
 
 
 def _check_in_at(case: Case) -> datetime:
@@ -214,6 +224,7 @@ def _hand_back(case: Case) -> AnswerResult:
     # A new round from the first rung: whoever was stood down may be asked again, whoever said no is not.
     escalation.round, escalation.rung = escalation.round + 1, 0
     order.taker_id, order.taken_at = None, None
+    _turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     case.say("handed_back", f"{case.staff.name} has handed it back.")
     return case.result(Outcome.DONE, wording.handed_back(order.ref))
 

@@ -29,6 +29,7 @@ class Settings:
     database_url: str = field(repr=False)
     secret_key: str = field(repr=False)
     public_url: str = "http://127.0.0.1:8000"
+    local_url: str | None = None
     default_region: str | None = None
     twilio: TwilioSettings | None = None
     worker_concurrency: int = 8

@@ -24,6 +24,10 @@ from .rules import (
 from .steps import Facts, View, plan_of
 
 
+# Where nobody can start, or everything has: "start by" would be no advice.
+WITHOUT_A_START = (ClockName.NOBODY_AVAILABLE, ClockName.DEADLINE)
+
+
 def assess(facts: Facts, now: datetime) -> Assessment:
     """What the clock says. Cautious lengths and available people set `act_by`; likely lengths and everybody who may
     be asked set `late_at`, from which on nobody can keep the promise."""
@@ -44,7 +48,7 @@ def assess(facts: Facts, now: datetime) -> Assessment:
         message=wording.sentence(
             words,
             promise=careful.local(facts.promised_by),
-            act_by=careful.local(act) if act and clock is not ClockName.NOBODY_AVAILABLE else None,
+            act_by=careful.local(act) if act and clock not in WITHOUT_A_START else None,
             is_past=act is not None and now > act,
         ),
         needs_buying=any(line.sourcing not in IN_HAND for line in facts.lines),
