@@ -43,12 +43,22 @@ def public(view: V) -> V:
     return view
 
 
+def _limits_are_on() -> bool:
+    return bool(current_app.config.get("RATELIMIT_ENABLED", True))
+
+
+@limiter.request_filter
+def _is_unlimited() -> bool:
+    # Asked per request, so that one app of a process can do without limits.
+    return not _limits_are_on()
+
+
 def count_failure(kind: str, allowed: str) -> None:
     """Count a failure of the caller's address. Raises TooMany beyond `allowed` (like "60/minute").
 
     Only failures count, so that one bad client behind a proxy can't lock the good ones out.
     """
-    if limiter.enabled and not limiter.limiter.hit(parse(allowed), kind, get_remote_address()):
+    if _limits_are_on() and not limiter.limiter.hit(parse(allowed), kind, get_remote_address()):
         raise TooMany
 
 

@@ -7,8 +7,16 @@ from importlib.util import find_spec
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
+from . import health, twilio_hooks
+from .api import PREFIX, make_blueprint
+from .api_calls import calls, texts
+from .api_orders import orders
+from .api_shop import branches, goods, people
 from .auth import current_runtime, limiter
 from .errors import handle_errors
+from .openapi import make_docs_blueprint
+
+REGISTRIES = (branches, people, goods, orders, calls, texts)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -50,8 +58,15 @@ def open_all(app: Flask) -> None:
     limiter.init_app(app)
     handle_errors(app)
     app.after_request(_protect)
+    operations = [operation for registry in REGISTRIES for operation in registry.operations]
+    api = make_blueprint(operations)
+    app.register_blueprint(api)
+    app.register_blueprint(make_docs_blueprint(operations, prefix=PREFIX))
+    # Programs carry a token or a signature, and no cookie that a foreign page could ride on.
+    csrf.exempt(api)
+    csrf.exempt(twilio_hooks.register(app))
+    health.register(app)
     if find_spec("dispatch.web.pages"):
         from . import pages
 
         pages.register(app)
-    _ = csrf

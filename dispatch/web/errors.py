@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, render_template, request
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
@@ -153,14 +154,20 @@ def _page(error: Exception) -> Response:
     message = "; ".join(f"{e['field']}: {e['message']}" for e in body.get("errors", [])) or body["detail"]
     if "id" in body:
         message = f"{message} ({body['id']})"
-    page = Response(
-        render_template("error.html", title=body["title"], message=message, status=answer.status_code),
-        status=answer.status_code,
-    )
+    page = Response(_draw(body["title"], message, answer.status_code), status=answer.status_code)
     for name in ("Allow", "Retry-After"):
         if name in answer.headers:
             page.headers[name] = answer.headers[name]
     return page
+
+
+def _draw(title: str, message: str, status: int) -> str:
+    try:
+        return render_template("error.html", title=title, message=message, status=status)
+    except Exception as error:
+        # The page asks the database who is signed in, and that may be the very thing that is broken.
+        log.warning("an error page could not be drawn", error=type(error).__name__)
+        return f"<!doctype html><title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(message)}</p>"
 
 
 def is_program() -> bool:

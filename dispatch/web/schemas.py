@@ -85,15 +85,17 @@ def _whole(value: object) -> object:
 
 
 def _digits(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError("give a whole number")
-    return value
+    return int(value)
 
 
 def _true_or_false(value: object) -> object:
     if isinstance(value, str) and value not in {"true", "false"}:
         raise ValueError("give true or false")
-    return value
+    return value == "true" if isinstance(value, str) else value
 
 
 def _id(value: object) -> int:
@@ -110,6 +112,8 @@ def _cursor(value: object) -> int:
         raise ValueError("give the value of `next` as it came, or leave it out for the first page") from error
 
 
+# Placed after the bounds, so that it runs before them.
+WHOLE = BeforeValidator(_whole)
 Instant = Annotated[datetime, PlainValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
@@ -120,16 +124,18 @@ Hours = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_paragraph)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
-Minutes = Annotated[int, Field(ge=0, le=1440), BeforeValidator(_whole)]
-Quantity = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
-Count = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]
+Minutes = Annotated[int, Field(ge=0, le=1440), WHOLE]
+Quantity = Annotated[int, Field(ge=1, le=10_000), WHOLE]
+Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 Id = Annotated[
     int,
     PlainValidator(_id),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^[0-9]{1,10}$"}, {"type": "integer", "minimum": 0}]}),
 ]
+# Of a query: there everything is text.
+DIGITS = BeforeValidator(_digits)
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
-Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
+Limit = Annotated[int, Field(ge=1, le=200), DIGITS]
 Cursor = Annotated[int, PlainValidator(_cursor), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,10}$"})]
 
 # A field of a PATCH that may be left out but may not be null; what was left out is not in `model_fields_set`.

@@ -1,0 +1,123 @@
+"""Twilio's webhooks: signed, stored and committed before the answer; what they mean is found out after that.
+
+A captured request validates for ever, so each can come twice: the unique keys of what is stored see to one effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, request
+from sqlalchemy.orm import Session
+
+from ..escalation.inbound import handle_inbound
+from ..escalation.service import heard_from_provider
+from ..foundation.errors import Invalid, NotAllowed
+from ..foundation.log import get_logger
+from ..messaging.service import record_inbound, record_receipt
+from .auth import count_failure, current_runtime
+from .idempotency import once_more
+from .schemas import LARGEST_ID
+
+log = get_logger("web.twilio")
+
+BAD_SIGNATURES = "600/minute"
+EMPTY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+LONGEST_BODY = 10_000
+# Where the address of a callback names the row of the outbox.
+OUTBOX = "o"
+
+
+def check_signature() -> None:
+    """Refuse whatever Twilio did not sign. Raises NotAllowed; nothing has been stored then.
+
+    The address is put together from the public URL and the raw query: Flask's own has the proxy's scheme and host,
+    and percent-decodes what Twilio signed encoded.
+    """
+    runtime = current_runtime()
+    query = request.query_string.decode("latin-1")
+    url = f"{runtime.settings.public_url}{request.path}" + (f"?{query}" if query else "")
+    signature = request.headers.get("X-Twilio-Signature", "")
+    form = list(request.form.items(multi=True))
+    if not signature or not runtime.texts.is_signed(url=url, form=form, signature=signature):
+        count_failure("webhook", BAD_SIGNATURES)
+        raise NotAllowed("This was not signed by Twilio for this address.")
+
+
+def _field(*names: str, most: int = 40) -> str:
+    """The first of these that was sent; without NULs, which PostgreSQL refuses."""
+    value = next((request.form[name] for name in names if request.form.get(name)), "")
+    return value.replace("\x00", "")[:most]
+
+
+def _required(*names: str) -> str:
+    value = _field(*names)
+    if not value:
+        raise Invalid(names[0], "is missing")
+    return value
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else None
+
+
+def message() -> Response:
+    """A text somebody sent: kept first, then given its effect. When that fails the relay round does it."""
+    check_signature()
+    runtime, sid = current_runtime(), _required("MessageSid", "SmsSid")
+    now = runtime.clock.now()
+    with runtime.db.transaction() as session:
+        inbound_id = record_inbound(
+            session,
+            sid=sid,
+            from_phone=_field("From"),
+            to_phone=_field("To"),
+            body=_field("Body", most=LONGEST_BODY),
+            opt_out_type=_field("OptOutType", most=10) or None,
+            now=now,
+        )
+    if inbound_id is not None:
+        try:
+            once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now))
+        except Exception as error:
+            # It is stored; a 500 would only make the provider send it to nobody.
+            log.error("a text could not be handled yet", inbound_id=inbound_id, exc_info=error)
+    return Response(EMPTY, mimetype="text/xml")
+
+
+def status() -> Response:
+    """A receipt, with what it means for the ladder, in one transaction. Late, doubled and unordered ones are fine."""
+    check_signature()
+    runtime = current_runtime()
+    sid = _required("MessageSid", "SmsSid", "CallSid")
+    said = _required("MessageStatus", "SmsStatus", "CallStatus")
+    now, error_code = runtime.clock.now(), _number(_field("ErrorCode"))
+    outbox_id = _number(request.args.get(OUTBOX))
+
+    def work(session: Session) -> None:
+        settled = record_receipt(session, sid=sid, status=said, error_code=error_code, outbox_id=outbox_id, now=now)
+        if settled is not None:
+            heard_from_provider(session, settled, now)
+
+    once_more(runtime.db, work)
+    return Response(status=204)
+
+
+def voice() -> Response:
+    """What a call should say. No call is made yet, so that there is nothing to say: it is accepted and ends."""
+    check_signature()
+    return Response(EMPTY, mimetype="text/xml")
+
+
+def _signed(view: Callable[[], Response]) -> Callable[[], Response]:
+    view.access = "twilio"  # type: ignore[attr-defined]
+    return view
+
+
+def register(app: Flask) -> Blueprint:
+    """Hang the webhooks on the app."""
+    blueprint = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
+    for view in (message, status, voice):
+        blueprint.add_url_rule(f"/{view.__name__}", view_func=_signed(view), methods=["POST"])
+    app.register_blueprint(blueprint)
+    return blueprint
