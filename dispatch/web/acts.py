@@ -21,10 +21,11 @@ NEWS_BUTTONS = {Sourcing.SEARCHING: "Look for it", Sourcing.BOUGHT: "Mark bought
 
 @dataclass(frozen=True, kw_only=True)
 class Carrier:
-    """Somebody who can bring it."""
+    """Somebody who can bring it. `short`: the first name, where it tells them apart."""
 
     id: str
     name: str
+    short: str
     state: str
     is_here: bool
 

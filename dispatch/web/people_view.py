@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -40,13 +41,15 @@ def state_words(person: Mapping[str, Any], timezone: str, now: datetime) -> str:
 
 def carriers(people: list[dict[str, Any]], timezone: str, now: datetime) -> list[Carrier]:
     """Who may bring an order, those who are here first."""
+    able = [person for person in people if Role(person["role"]) in MAY_DO[Skill.DELIVER]]
+    called = Counter(words.first_name(person["name"]) for person in able)
     return [
         Carrier(
             id=person["id"],
             name=person["name"],
+            short=person["name"] if called[words.first_name(person["name"])] > 1 else words.first_name(person["name"]),
             state=state_words(person, timezone, now),
             is_here=person["is_available"],
         )
-        for person in people
-        if Role(person["role"]) in MAY_DO[Skill.DELIVER]
+        for person in able
     ]

@@ -42,11 +42,27 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful && isPoll(event)) lastPoll = Date.now();
   });
-  document.addEventListener("htmx:afterSwap", announce);
+  document.addEventListener("htmx:afterSwap", () => { announce(); said(); });
+  // What was done is said for a while, over the page, so that nothing moves.
+  let saying = 0;
+  const said = () => {
+    const notes = document.querySelectorAll("#said .note");
+    if (!notes.length) return;
+    clearTimeout(saying);
+    saying = setTimeout(() => document.querySelectorAll("#said .note").forEach((note) => note.remove()), 8000);
+  };
   document.addEventListener("click", (event) => {
     if (event.target.id === "catch-up") { forced = true; lastTouch = 0; }
     const more = event.target.closest("[data-more]");
     if (more) { event.preventDefault(); addLine(more.dataset.more); }
+  });
+  // Arrow keys go from one next move to the other; Enter makes it.
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], board = $("board"), here = document.activeElement;
+    if (!step || !board || !(here === document.body || (board.contains(here) && !here.matches("select, input")))) return;
+    const acts = [...board.querySelectorAll(".do .main")], row = here.closest(".row");
+    const next = acts[row ? acts.indexOf(row.querySelector(".do .main")) + step : 0];
+    if (next) { event.preventDefault(); next.focus(); }
   });
   setInterval(() => {
     const bar = $("stale");
@@ -85,6 +101,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     announce();
+    said();
     const zone = $("timezone");
     if (zone && zone.dataset.detect) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
   });
