@@ -43,7 +43,6 @@ class PersistentHandler(WSGIRequestHandler):
         self.environ["wsgi.input"] = io.BytesIO(self.rfile.read(length))
         status, headers, body = run_app(self.server.app, self.environ)
         if CUT in self.environ:
-            self.close_connection = True
             return
         connection, self.wfile = self.wfile, io.BytesIO()
         code, _, reason = status.partition(" ")

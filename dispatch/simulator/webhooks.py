@@ -76,14 +76,15 @@ class Webhooks:
             "Connection": "close",
         }
         body = urlencode(params)
+        result = WebhookResult(None, 11205)
         for attempt in (1, 2):
             try:
                 return self._answer(target, headers, body, attempt)
             except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
-                continue
+                result = WebhookResult(None, 11205, attempts=attempt)
             except urllib3.exceptions.HTTPError:
                 return WebhookResult(None, 11200, attempts=attempt)
-        return WebhookResult(None, 11205, attempts=2)
+        return result
 
     def close(self) -> None:
         """Let go of the sockets."""

@@ -10,7 +10,7 @@ import pytest
 from flask import Response
 from twilio.base.exceptions import TwilioRestException
 
-from dispatch.simulator.config import SimulatorConfig
+from dispatch.simulator.config import GOOD_SENDER, SimulatorConfig
 from dispatch.simulator.faults import Kind
 from dispatch.simulator.rules import NOTICES, Keyword
 from dispatch.simulator.webhooks import Webhooks, sign
@@ -216,7 +216,7 @@ def test_stop_blocks_the_whole_service_and_says_so_when_asked() -> None:
     with world(messaging_service_sid=SERVICE, advanced_opt_out=True) as w:
         w.sim.simulator.inbox.receive(RAVI, "OPTOUT")
         assert w.shop.forms("/inbound")[0]["OptOutType"] == "STOP"
-        for more in ({"messaging_service_sid": SERVICE}, {"from_": SHOP}):
+        for more in ({"messaging_service_sid": SERVICE}, {"from_": SHOP}, {"from_": GOOD_SENDER}):
             with pytest.raises(TwilioRestException) as caught:
                 w.send(**more)
             assert caught.value.code == 21610

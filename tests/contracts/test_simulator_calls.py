@@ -99,6 +99,15 @@ def test_silence_reads_on_after_the_timeout(w: World) -> None:
     assert take_part(w, call.sid, "press", digits="1").status_code == 409
 
 
+def test_the_timer_of_an_answered_question_does_not_end_the_next(w: World) -> None:
+    second = "<Response><Gather timeout='30'><Say>Sure?</Say></Gather></Response>"
+    w.shop.answer = lambda _: Response(second, mimetype="text/xml")
+    call = place(w, twiml=question().replace('timeout="8"', 'timeout="1"'))
+    assert take_part(w, call.sid, "answer", digits="1").json()["is_listening"] is True
+    time.sleep(1.2)
+    assert take_part(w, call.sid, "press", digits="1").status_code == 200
+
+
 def test_only_completed_is_reported_unless_asked(w: World) -> None:
     call = place(w, status_callback=f"{PUBLIC}/events")
     take_part(w, call.sid, "answer", digits="1")

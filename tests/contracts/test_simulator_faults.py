@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
+from dispatch.foundation.clock import ManualClock
 from dispatch.simulator.faults import Kind, Target
 from tests.contracts.test_simulator_kit import ACCOUNT, MEENA, RAVI, SHOP, TOKEN, Rewriting, World, world
 
@@ -116,3 +118,13 @@ def test_a_held_text_expires_after_its_validity(w: World) -> None:
     fetched = w.client.messages(expired).fetch()
     assert (fetched.status, fetched.error_code) == ("failed", 30036)
     assert w.status(patient) == "queued"
+
+
+def test_validity_runs_on_the_accounts_clock() -> None:
+    clock = ManualClock(datetime(2026, 11, 24, 12, tzinfo=UTC))
+    with world(clock=clock.now, delivery_delay_seconds=0.3) as w:
+        expired = w.send(validity_period=60).sid
+        clock.advance(minutes=2)
+        fresh = w.send(validity_period=60).sid
+        assert w.sim.settle()
+        assert (w.status(expired), w.status(fresh)) == ("failed", "delivered")

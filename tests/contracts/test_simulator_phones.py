@@ -191,6 +191,16 @@ def test_a_dead_simulator_is_a_sentence_and_no_error(w: World, visitor: FlaskCli
     assert "The simulator does not answer: nothing was sent." in answer.text
 
 
+def test_a_proxy_in_the_environment_is_not_asked(
+    w: World, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert visitor.get("/phones/threads").status_code == 200
+
+
 # In a browser
 
 

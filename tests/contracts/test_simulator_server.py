@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -124,3 +125,14 @@ def test_keeps_the_connection_and_answers_without_delay(w: World) -> None:
         w.send()
     assert (time.monotonic() - began) / 20 < 0.035, "44 ms a call mean Nagle met delayed acknowledgements"
     assert len(w.sim._connections) == 1
+
+
+def test_an_orphan_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = iter([100, 100])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents, 1))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    config = SimulatorConfig(account_sid=ACCOUNT, auth_token=TOKEN)
+    orphan = threading.Thread(target=serve_forever, args=(config, "127.0.0.1", 0), daemon=True)
+    orphan.start()
+    orphan.join(timeout=5)
+    assert not orphan.is_alive()
