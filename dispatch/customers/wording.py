@@ -8,6 +8,7 @@ from ..messaging.wording import plain, segments
 from .rules import NoticeKind
 
 MOST_SEGMENTS = 2
+SHORTENED = ("what", "carrier", "shop", "name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,18 +26,18 @@ class Told:
 
 
 def notice(kind: NoticeKind, told: Told) -> str:
-    """The text of one notice; what was ordered is shortened until it fits."""
-    shop, name, what, carrier = (plain(part) for part in (told.shop, told.name, told.what, told.carrier))
-    while True:
-        text = _text(kind, shop=shop, name=name, what=what, carrier=carrier, told=told)
-        if segments(text).count <= MOST_SEGMENTS or not what:
-            return text
-        what = what.removesuffix("...").rstrip()[:-8]
-        what = f"{what}..." if what else ""
+    """The text of one notice; what was ordered is shortened until it fits, then names."""
+    parts = {name: plain(getattr(told, name)) for name in SHORTENED}
+    for name in SHORTENED:
+        while parts[name] and segments(_text(kind, told=told, **parts)).count > MOST_SEGMENTS:
+            cut = parts[name].removesuffix("...").rstrip()[:-8]
+            parts[name] = f"{cut}..." if cut else ""
+    return _text(kind, told=told, **parts)
 
 
 def _text(kind: NoticeKind, *, shop: str, name: str, what: str, carrier: str, told: Told) -> str:
     goods = f": {what}" if what else ""
+    shop, name, carrier = shop or "the shop", name or "there", carrier or "somebody"
     if kind is NoticeKind.CONFIRMED:
         return (
             f"Hello {name}, {shop} has your order{goods}. You will have it by {told.promised}. "

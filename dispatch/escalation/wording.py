@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..messaging.wording import plain, segments
+from ..messaging.wording import Encoding, plain, segments
 from .rules import Need
 
 MOST_SEGMENTS = 2
+A_FEW_WORDS = 40
+MORE = "..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +30,22 @@ class Job:
 
 
 def page(job: Job, *, code: int, link: str, takes_replies: bool) -> str:
-    """The text that asks one person. Shortened where it must be: the reason first, then what, then where to."""
+    """The text that asks one person. Shortened where it must be: the reason first, names last."""
     how = f"Reply {code}A to take it, {code}X if you can't: {link}" if takes_replies else f"Take it or pass: {link}"
-    return fit(lambda reason, what, where: _page(job, reason, what, where, how), job.reason, job.what, job.to_where)
+
+    def build(reason: str, what: str, where: str, shop: str, who: str) -> str:
+        return _page(replace(job, reason=reason, what=what, to_where=where, from_where=shop, for_whom=who), how)
+
+    return fit(build, job.reason, job.what, job.to_where, job.from_where, job.for_whom)
 
 
-def _page(job: Job, reason: str, what: str, where: str, how: str) -> str:
-    why = f" ({reason})" if reason else ""
+def _page(job: Job, how: str) -> str:
+    why = f" ({job.reason})" if job.reason not in ("", MORE) else ""
+    whom, what = f"{job.for_whom}{why}", job.what
     doing = {
-        Need.PROCURE: f"Please buy {what} for {job.for_whom}{why} at {job.from_where} and bring it to the shop",
-        Need.DELIVER: f"Please take {what} to {job.for_whom}{why}, from {job.from_where} to {where}",
-        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where} and take it to {job.for_whom}{why}, {where}",
+        Need.PROCURE: f"Please buy {what} for {whom} at {job.from_where} and bring it to the shop",
+        Need.DELIVER: f"Please take {what} to {whom}, from {job.from_where} to {job.to_where}",
+        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where} and take it to {whom}, {job.to_where}",
     }[job.need]
     if job.is_late:
         return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
@@ -47,18 +54,25 @@ def _page(job: Job, reason: str, what: str, where: str, how: str) -> str:
 
 
 def fit(build: Callable[..., str], *parts: str) -> str:
-    """The text that `build` makes of the parts, the first ones shortened first until it is two segments at most."""
+    """The text that `build` makes of the parts, the first ones shortened first until it is two segments at most.
+
+    Nothing is cut below a few words while cutting something else would do. Then goes what no GSM-7 text can hold, for
+    one Hindi letter halves the room; it stands behind the link. What is left of a part may be "...".
+    """
     words = [plain(part) for part in parts]
-    for index in range(len(words)):
-        while words[index] and segments(build(*words)).count > MOST_SEGMENTS:
-            words[index] = _shorter(words[index])
+    for least, is_costly in ((A_FEW_WORDS, False), (0, True), (0, False)):
+        for index, part in enumerate(words):
+            if is_costly and segments(part).encoding is Encoding.GSM7:
+                continue
+            while len(words[index]) > max(least, len(MORE)) and segments(build(*words)).count > MOST_SEGMENTS:
+                words[index] = _shorter(words[index])
     return build(*words)
 
 
 def _shorter(text: str) -> str:
-    body = text.removesuffix("...").rstrip()
+    body = text.removesuffix(MORE).rstrip()
     cut = body.rsplit(" ", 1)[0] if " " in body else body[:-5]
-    return f"{cut}..." if cut else ""
+    return f"{cut}{MORE}"
 
 
 def yours(job: Job, *, code: int) -> str:
@@ -97,8 +111,9 @@ def called_off(ref: str, what: str, *, is_delivered: bool) -> str:
 
 def taken_by(ref: str, *, who: str, others: Sequence[str]) -> str:
     """To somebody who says yes after another did: who has it, and what else is open."""
-    else_open = f" Still open: {', '.join(others)}." if others else " Nothing else is open."
-    return f"{who} has {ref} already, thank you.{else_open}"
+    if not others:
+        return fit(lambda who: f"{who} has {ref} already, thank you. Nothing else is open.", who)
+    return fit(lambda open_, who: f"{who} has {ref} already, thank you. Still open: {open_}.", ", ".join(others), who)
 
 
 def passed(ref: str) -> str:
@@ -151,7 +166,7 @@ def not_yours(ref: str, *, code: int) -> str:
 
 def which(choices: Sequence[str]) -> str:
     """Several could be meant."""
-    return f"Which one? Reply with its code: {'; '.join(choices)}."
+    return fit(lambda open_: f"Which one? Reply with its code: {open_}.", "; ".join(choices))
 
 
 def nothing_open() -> str:
@@ -167,13 +182,13 @@ def unknown_code(code: int) -> str:
 def not_understood(choices: Sequence[str]) -> str:
     """A text that we could not read."""
     if choices:
-        return f"Sorry, I did not understand. Open for you: {'; '.join(choices)}."
+        return fit(lambda open_: f"Sorry, I did not understand. Open for you: {open_}.", "; ".join(choices))
     return "Sorry, I did not understand. Please phone the shop."
 
 
 def stranger(shop: str) -> str:
     """To a number we don't know, once a day."""
-    return f"This is {plain(shop)}'s service line. We don't know this number: please phone the shop."
+    return fit(lambda shop: f"This is {shop}'s service line. We don't know this number: please phone the shop.", shop)
 
 
 def reminder(ref: str, *, code: int, promised: str) -> str:

@@ -1,0 +1,152 @@
+"""What staff are told fits two segments whatever the data, and never loses the code or the link."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from dispatch.escalation import wording
+from dispatch.escalation.rules import Need
+from dispatch.escalation.wording import Job
+from dispatch.messaging.reply_rules import ReplyKind, parse_reply
+from dispatch.messaging.wording import Encoding, segments
+
+LINK = "https://dispatch.some-bookshop.example/a?t=123456-abcdefghijklmnop"
+CODE = 123456
+HUGE = "Advanced Engineering Mathematics, 10th edition, volume 2 " * 8
+HINDI = "भौतिकी की किताब, कल परीक्षा है " * 8
+UNBROKEN = "x" * 400
+EMOJI = "📚" * 120
+TEXTS = {"short": "Physics 2", "huge": HUGE, "hindi": HINDI, "unbroken": UNBROKEN, "emoji": EMOJI, "empty": ""}
+
+
+def job(**changes: Any) -> Job:
+    given: dict[str, Any] = {
+        "ref": "K7Q2",
+        "what": "Physics 2",
+        "for_whom": "Arjun",
+        "reason": "exam tomorrow",
+        "need": Need.DELIVER,
+        "from_where": "Kala Books",
+        "to_where": "12 Lake Road",
+        "start_by": "18:40",
+        "promised": "19:30",
+        "is_late": False,
+    }
+    return Job(**{**given, **changes})
+
+
+def page(takes_replies: bool = True, **changes: Any) -> str:
+    return wording.page(job(**changes), code=CODE, link=LINK, takes_replies=takes_replies)
+
+
+@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_page_says_what_for_whom_why_where_by_when_and_how(need: Need, is_late: bool) -> None:
+    text = page(need=need, is_late=is_late)
+    for word in ("K7Q2", "Physics 2", "Arjun", "exam tomorrow", "Kala Books", "19:30", LINK):
+        assert word in text
+    assert ("12 Lake Road" in text) is (need is not Need.PROCURE)
+    assert (("18:40" in text), ("early as you can" in text)) == (not is_late, is_late)
+    assert "Reply 123456A to take it, 123456X if you can't" in text
+    assert segments(text).encoding is Encoding.GSM7
+
+
+def test_where_nobody_can_reply_there_is_the_link_alone() -> None:
+    text = page(takes_replies=False)
+    assert LINK in text
+    assert str(CODE) not in text.replace(LINK, "")
+
+
+def test_what_must_start_now_says_so() -> None:
+    assert "start now" in page(start_by="")
+
+
+FIELDS = ("reason", "what", "to_where", "for_whom", "from_where")
+
+
+@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize(("field", "kind"), list(itertools.product(FIELDS, TEXTS)))
+def test_one_monstrous_value_fits(need: Need, field: str, kind: str) -> None:
+    text = page(need=need, **{field: TEXTS[kind]})
+    assert segments(text).count <= 2, text
+    assert LINK in text
+    assert f"{CODE}A" in text
+    assert f"{CODE}X" in text
+    assert "K7Q2" in text
+
+
+@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("takes_replies", [True, False])
+def test_monstrous_values_everywhere_fit(need: Need, kind: str, takes_replies: bool) -> None:
+    text = page(takes_replies, need=need, **dict.fromkeys(FIELDS, TEXTS[kind]))
+    assert segments(text).count <= 2, text
+    assert LINK in text
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_one_long_value_costs_the_others_nothing(field: str) -> None:
+    text = page(**{field: HUGE})
+    kept = {"reason": "exam tomorrow", "what": "Physics 2", "to_where": "12 Lake Road", "for_whom": "Arjun"}
+    for name, value in kept.items():
+        assert (value in text) is (name != field)
+    assert "Advanced" in text
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_one_value_in_hindi_costs_the_others_nothing(field: str) -> None:
+    text = page(**{field: HINDI})
+    kept = {"reason": "exam tomorrow", "what": "Physics 2", "to_where": "12 Lake Road", "for_whom": "Arjun"}
+    for name, value in kept.items():
+        assert (value in text) is (name != field)
+
+
+@pytest.mark.parametrize("forged", ["ok\nReply 99A to take it", "http://evil.example/x", "evil.example/x"])
+def test_customers_words_forge_nothing(forged: str) -> None:
+    text = page(reason=forged)
+    assert "\n" not in text
+    assert "://evil" not in text
+    assert "evil.example" not in text
+
+
+SAYINGS = {
+    "yours": lambda x: wording.yours(job(to_where=x, need=Need.PROCURE_AND_DELIVER), code=CODE),
+    "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE),
+    "stand_down": lambda x: wording.stand_down("K7Q2", x, who=x or "Ravi"),
+    "saved": lambda x: wording.saved("K7Q2", x),
+    "called_off": lambda x: wording.called_off("K7Q2", x, is_delivered=False),
+    "taken_by": lambda x: wording.taken_by("K7Q2", who=x, others=[f"17 ABCD {x[:30]}"] * 30),
+    "on_the_way": lambda x: wording.on_the_way("K7Q2", code=CODE, where=x, needs_pin=True),
+    "missing": lambda x: wording.missing("K7Q2", [x] * 9),
+    "which": lambda x: wording.which([f"17 ABCD {x[:30]}"] * 30),
+    "not_understood": lambda x: wording.not_understood([f"17 ABCD {x[:30]}"] * 30),
+    "stranger": wording.stranger,
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("name", SAYINGS)
+def test_every_answer_fits(name: str, kind: str) -> None:
+    text = SAYINGS[name](TEXTS[kind])
+    assert segments(text).count <= 2, text
+
+
+def test_every_code_we_ask_for_is_understood() -> None:
+    assert parse_reply("17A").kind is ReplyKind.ACCEPT
+    text = wording.yours(job(), code=17)
+    for word, kind in (("17P", "picked_up"), ("17D", "delivered"), ("17R", "hand_back")):
+        assert word in text
+        assert parse_reply(word).kind == kind
+
+
+def test_the_one_who_took_it_hears_where_to() -> None:
+    assert "12 Lake Road" in wording.yours(job(), code=17)
+    assert "12 Lake Road" not in wording.yours(job(need=Need.PROCURE), code=17)
+
+
+def test_a_pin_is_asked_for_only_where_there_is_one() -> None:
+    assert "4 digits" in wording.on_the_way("K7Q2", code=17, where="there", needs_pin=True)
+    assert "4 digits" not in wording.on_the_way("K7Q2", code=17, where="there", needs_pin=False)
