@@ -230,15 +230,16 @@ class Delivery:
 
     def _settle(self, write: Callable[[Session, datetime], Settled | None]) -> None:
         """Write and tell, in one transaction; again when it fails, for the news would be expensive to get twice."""
-        for tries_left in reversed(range(SETTLE_TRIES)):
+        for _ in range(SETTLE_TRIES - 1):
             try:
-                with self._db.transaction() as session:
-                    now = self._clock.now()
-                    change = write(session, now)
-                    if change is not None:
-                        self._on_settled(session, change, now)
-                return
+                return self._settle_now(write)
             except Exception:
-                if not tries_left:
-                    raise
                 log.warning("settling a text again", exc_info=True)
+        return self._settle_now(write)
+
+    def _settle_now(self, write: Callable[[Session, datetime], Settled | None]) -> None:
+        with self._db.transaction() as session:
+            now = self._clock.now()
+            change = write(session, now)
+            if change is not None:
+                self._on_settled(session, change, now)

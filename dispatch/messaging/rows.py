@@ -124,16 +124,20 @@ def literally(column: ColumnElement[Any], *values: enum.StrEnum) -> ColumnElemen
     return column == written[0] if len(written) == 1 else column.in_(written)
 
 
-def waits(column: Any = columns) -> ColumnElement[bool]:
-    """Whether a row's forerunner has not gone out yet and still may."""
-    pending = literally(before.c.state, TextState.QUEUED, TextState.SENDING, TextState.HELD)
-    return exists(select(before.c.id).where(before.c.id == column.after_id, pending))
+def _forerunner(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    # A scalar subquery goes by the key; PostgreSQL may answer an EXISTS by reading the whole table into a hash.
+    return select(condition).where(before.c.id == columns.after_id).scalar_subquery()
+
+
+def waits() -> ColumnElement[bool]:
+    """Whether a row's forerunner has not gone out yet and still may; NULL without one."""
+    return _forerunner(literally(before.c.state, TextState.QUEUED, TextState.SENDING, TextState.HELD))
 
 
 def is_orphan() -> ColumnElement[bool]:
-    """Whether a row's forerunner was never sent, so that there is nothing to follow."""
+    """Whether a row's forerunner was never sent, so that there is nothing to follow; NULL without one."""
     dead = literally(before.c.state, TextState.EXPIRED, TextState.FAILED)
-    return exists(select(before.c.id).where(before.c.id == columns.after_id, dead, before.c.sent_at.is_(None)))
+    return _forerunner(and_(dead, before.c.sent_at.is_(None)))
 
 
 def is_barred() -> ColumnElement[bool]:

@@ -30,7 +30,9 @@ FIND_LIMIT = 200
 CLOCK_TOLERANCE = timedelta(minutes=2)
 # Telephone numbers, and the names of accounts and texts: they have no place in logs and on boards.
 PRIVATE = re.compile(r"\+?\d{7,}|\b[A-Z]{2}[0-9a-fA-F]{32}\b")
-WORLD = (TwilioException, requests.RequestException, ValueError)
+# The SDK reads an answer of another shape, from a proxy say, with whatever errors that gives.
+UNREADABLE = (TwilioException, ValueError, AttributeError, TypeError, KeyError)
+WORLD = (requests.RequestException, *UNREADABLE)
 
 
 class _HttpClient(TwilioHttpClient):  # type: ignore[misc]
@@ -143,7 +145,7 @@ class TwilioGateway:
             return self._refused(error)
         except requests.RequestException as error:
             return _broken(error)
-        except (TwilioException, ValueError):
+        except UNREADABLE:
             return Attempt(outcome=Outcome.UNKNOWN, error="Twilio's answer could not be read")
         if not made.sid:
             return Attempt(outcome=Outcome.UNKNOWN, error="Twilio's answer does not name the text")
@@ -156,7 +158,7 @@ class TwilioGateway:
         said = error.title if isinstance(error, TwilioServiceException) else error.msg
         words = PRIVATE.sub("…", str(said))
         return Attempt(
-            outcome=outcome_of(code, http_status=int(error.status)),
+            outcome=outcome_of(code, http_status=error.status if isinstance(error.status, int) else 500),
             error_code=code,
             error=f"Twilio answered {error.status}, code {code}: {words}"[:300],
             retry_after_seconds=self._http.retry_after_seconds,

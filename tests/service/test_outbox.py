@@ -18,7 +18,6 @@ from tests.service.test_outbox_kit import (
     claim,
     draft,
     loosen,
-    outbox_db,
     put,
     receipt,
     row,
@@ -26,13 +25,6 @@ from tests.service.test_outbox_kit import (
     settle,
     sweep,
 )
-
-__all__ = ["outbox_db"]
-
-
-@pytest.fixture
-def db(outbox_db: Database) -> Database:
-    return outbox_db
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from tests.service.test_outbox_kit import (
     another_worker,
     claim,
     house,
-    outbox_db,
+    loosen,
     put,
     row,
 )
 
-__all__ = ["house", "outbox_db"]
+__all__ = ["house"]
 
 LOST = Attempt(outcome=Outcome.UNKNOWN, error="no answer from Twilio in time")
 DOWN = Attempt(outcome=Outcome.RETRY, error="no connection to Twilio")
@@ -106,8 +106,6 @@ def test_a_withdrawn_text_in_doubt_is_not_sent_again(house: House) -> None:
     made = put(house.db, house.now())
     house.provider.answers = [LOST]
     house.run()
-    from tests.service.test_outbox_kit import loosen
-
     loosen(house.db)
     with house.db.transaction() as session:
         session.connection().exec_driver_sql("UPDATE outbox SET page_id = 5")

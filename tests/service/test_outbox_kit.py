@@ -10,14 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-import dispatch.escalation.tables
-import dispatch.orders.tables
-import dispatch.procurement.tables
-import dispatch.staff.tables  # noqa: F401 - foreign keys of the outbox point there
 from dispatch.foundation.clock import ManualClock
-from dispatch.foundation.db import Base, Database
+from dispatch.foundation.db import Database
 from dispatch.foundation.tokens import Links
 from dispatch.messaging import service
 from dispatch.messaging.delivery import Delivery
@@ -30,26 +26,16 @@ RAVI, MEENA = "+447700900001", "+447700900002"
 _keys = itertools.count(1)
 
 
-@pytest.fixture
-def outbox_db(empty_db: Database) -> Database:
-    """A database with every table and no rows."""
-    with empty_db.transaction() as session:
-        Base.metadata.create_all(session.connection())
-    return empty_db
-
-
 def loosen(db: Database) -> None:
-    """Let texts belong to orders and pages that do not exist."""
-    if db.is_sqlite:
-        # The pool has one connection, and keeps it.
-        raw = db.engine.raw_connection()
-        raw.cursor().execute("PRAGMA foreign_keys=OFF")
-        raw.close()
-        return
-    with db.transaction() as session:
-        for name in ("orders", "pages"):
-            constraint = f"fk_outbox_{'order' if name == 'orders' else 'page'}_id_{name}"
-            session.connection().exec_driver_sql(f"ALTER TABLE outbox DROP CONSTRAINT {constraint}")
+    """Let texts belong to orders and pages that do not exist, on every connection from now on."""
+    off = "PRAGMA foreign_keys=OFF" if db.is_sqlite else "SET session_replication_role = replica"
+    db.dispose()
+
+    @event.listens_for(db.engine, "connect")
+    def let_go(connection: Any, _: Any) -> None:
+        connection.execute(off)
+        if not db.is_sqlite:
+            connection.commit()
 
 
 def draft(**changes: Any) -> Draft:
@@ -217,9 +203,9 @@ def another_worker(house: House, **changes: Any) -> Delivery:
 
 
 @pytest.fixture
-def house(outbox_db: Database, clock: ManualClock) -> Iterator[House]:
+def house(db: Database, clock: ManualClock) -> Iterator[House]:
     """A worker on either database."""
-    made = House(outbox_db, clock, Provider(clock), [], None)  # type: ignore[arg-type]
+    made = House(db, clock, Provider(clock), [], None)  # type: ignore[arg-type]
     made.delivery = another_worker(made)
     yield made
     made.delivery.close()

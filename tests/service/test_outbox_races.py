@@ -24,19 +24,13 @@ from tests.service.test_outbox_kit import (
     draft,
     house,
     loosen,
-    outbox_db,
     put,
     receipt,
     row,
     settle,
 )
 
-__all__ = ["house", "outbox_db"]
-
-
-@pytest.fixture
-def db(outbox_db: Database) -> Database:
-    return outbox_db
+__all__ = ["house"]
 
 
 @pytest.fixture

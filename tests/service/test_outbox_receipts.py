@@ -20,20 +20,12 @@ from tests.service.test_outbox_kit import (
     accepted,
     claim,
     loosen,
-    outbox_db,
     put,
     receipt,
     row,
     send_one,
     settle,
 )
-
-__all__ = ["outbox_db"]
-
-
-@pytest.fixture
-def db(outbox_db: Database) -> Database:
-    return outbox_db
 
 
 @pytest.fixture
