@@ -30,9 +30,11 @@ START = datetime(2026, 11, 24, 14, 0, tzinfo=ZoneInfo("Asia/Kolkata"))
 
 # --- before anything of ours is imported by a test -------------------------------------------------------------------
 
+# What the tests themselves are told: where PostgreSQL's binaries and Twilio's own specification are.
+TEST_NAMES = ("DISPATCH_PG_", "DISPATCH_TWILIO_OPENAPI")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "ftp_proxy"}
 for _name in list(os.environ):
-    _is_ours = _name.startswith(("DISPATCH_", "TWILIO_")) and not _name.startswith("DISPATCH_PG_")
+    _is_ours = _name.startswith(("DISPATCH_", "TWILIO_")) and not _name.startswith(TEST_NAMES)
     if _is_ours or _name.lower() in PROXIES:
         del os.environ[_name]
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"

@@ -1,0 +1,1 @@
+"""Whole journeys: live servers, real workers, Chromium and simulated phones."""
