@@ -229,7 +229,9 @@ class World:
     def look(self, query: Any) -> list[Any]:
         """Rows as they are in the database now."""
         with self.db.snapshot() as session:
-            return list(session.scalars(query).all())
+            rows = list(session.scalars(query).all())
+            session.expunge_all()
+            return rows
 
     def shop(self, **changes: Any) -> None:
         """The branch, its hours, its time zone and its policy."""

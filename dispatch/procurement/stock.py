@@ -104,17 +104,31 @@ def reallocate(session: Session, stock: Stock, now: datetime) -> None:
     Too few copies: those that keep one. Free copies: those that wait, most urgent first.
     """
     free = available(session, stock)
-    if free == 0:
-        return
-    orders = select(Line.order_id).join(Order, Order.id == Line.order_id).order_by(Order.promised_by)
     if free < 0:
+        orders = select(Line.order_id).join(Order, Order.id == Line.order_id)
         touched = orders.join(Reservation, Reservation.line_id == Line.id).where(
             Reservation.stock_id == stock.id, *ON_THE_SHELF, Order.status.in_(UNPACKED)
         )
-    else:
-        mine = (Line.item_id == stock.item_id, Order.branch_id == stock.branch_id)
-        touched = orders.where(*mine, Line.sourcing.in_(WAITING), Order.status == Status.PROCURING).limit(free)
-    rearm(session, session.scalars(touched).all(), now)
+        rearm(session, session.scalars(touched).all(), now)
+    elif free > 0:
+        rearm(session, list(_next_in_line(session, stock, free).values()), now)
+
+
+def _next_in_line(session: Session, stock: Stock, free: int) -> dict[int, int]:
+    """Who gets the free copies: order ids by line id, most urgent first; a line for which they don't suffice waits."""
+    waiting = (
+        select(Line.id, Line.order_id, Line.quantity)
+        .join(Order, Order.id == Line.order_id)
+        .where(Line.item_id == stock.item_id, Order.branch_id == stock.branch_id)
+        .where(Line.sourcing.in_(WAITING), Order.status == Status.PROCURING)
+        .order_by(Order.promised_by, Order.id, Line.id)
+    )
+    winners: dict[int, int] = {}
+    for line_id, order_id, quantity in session.execute(waiting):
+        if quantity <= free:
+            winners[line_id] = order_id
+            free -= quantity
+    return winners
 
 
 def settle_shelf(session: Session, order: Order, now: datetime) -> bool:
@@ -141,7 +155,8 @@ def settle_shelf(session: Session, order: Order, now: datetime) -> bool:
 
 
 def _gain(session: Session, order: Order, line: Line, stock: Stock, now: datetime) -> bool:
-    if available(session, stock) < line.quantity:
+    """Orders are looked at in any order; a copy waits for the one that needs it most."""
+    if line.id not in _next_in_line(session, stock, available(session, stock)):
         return False
     keep(session, stock, line, now)
     record(session, order, "line_in_stock", f"{line.title} has come in: kept for this order.", at=now, actor="stock")
