@@ -11,8 +11,8 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
-from ..foundation.db import at_end
-from ..foundation.errors import DispatchError, Invalid
+from ..foundation.db import AT_END, at_end
+from ..foundation.errors import Conflict, DispatchError, Invalid
 from ..runtime import Runtime
 from . import idempotency
 from .api_operations import Answer, Call, Operation
@@ -96,6 +96,8 @@ def _refusal(error: Exception) -> Reply | None:
     """The answer to an error that a repeat would meet again; None for what passes or is our own fault."""
     if not isinstance(error, DispatchError) or isinstance(error, idempotency.UnderWay):
         return None
+    if isinstance(error, Conflict) and idempotency.is_a_race(error):
+        return None
     answer = to_problem(error)
     return _reply(answer) if answer.status_code < 500 else None
 
@@ -124,7 +126,10 @@ def _run(asked: _Asked, claim: Claim | None) -> Reply:
         replies: list[Reply] = []
 
         def draw(session: Session) -> None:
-            # After the services' own last writes, so that the answer shows what is committed.
+            if session.info.get(AT_END):
+                # A last write that asked for another: the answer shows what is committed, so it comes after that.
+                at_end(session, ANSWER, draw)
+                return
             session.flush()
             replies.append(_drawn(answer))
             if claim:

@@ -12,7 +12,6 @@ from ..escalation.queries import get_escalation, list_escalations
 from ..foundation.settings import TwilioSettings
 from ..foundation.types import parse_phone
 from ..messaging.queries import OUT, Message, list_messages
-from ..orders.service import find_order
 from ..orders.tables import Order
 from . import schemas_calls as shapes
 from .api_operations import NUMBER, Answer, Call, NoQuery, Nothing, Registry
@@ -84,10 +83,14 @@ def answer_escalation(call: Call[shapes.AnswerIn, NoQuery], escalation_id: int) 
 )
 def find_messages(call: Call[Nothing, shapes.MessageQuery]) -> Answer:
     """Texts out and in, the newest first, with every receipt."""
-    asked = call.query
+    asked, order_id = call.query, None
+    if asked.order:
+        order_id = call.session.scalars(select(Order.id).where(Order.ref == asked.order.upper())).first()
+        if order_id is None:
+            return page([], None)
     found = list_messages(
         call.session,
-        order_id=find_order(call.session, asked.order).id if asked.order else None,
+        order_id=order_id,
         to=parse_phone(asked.to, region=call.region, field="to") if asked.to else None,
         state=asked.state.value if asked.state else None,
         limit=asked.limit,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
-from . import health, twilio_hooks
+from . import health, pages, twilio_hooks
 from .api import PREFIX, make_blueprint
 from .api_calls import calls, texts
 from .api_orders import orders
@@ -66,7 +64,4 @@ def open_all(app: Flask) -> None:
     csrf.exempt(api)
     csrf.exempt(twilio_hooks.register(app))
     health.register(app)
-    if find_spec("dispatch.web.pages"):
-        from . import pages
-
-        pages.register(app)
+    pages.register(app)

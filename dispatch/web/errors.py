@@ -9,9 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from ..foundation.errors import (
@@ -43,15 +41,10 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     CSRFError: HTTPStatus.BAD_REQUEST,
     # Every connection is in use, which passes.
     PoolTimeout: HTTPStatus.SERVICE_UNAVAILABLE,
-    # Lost a race more often than it is worth trying again.
-    StaleDataError: HTTPStatus.CONFLICT,
-    IntegrityError: HTTPStatus.CONFLICT,
 }
 # What a library's own message would say is not for the caller.
 OWN_WORDS: dict[type[Exception], str] = {
     PoolTimeout: "Too much at once. Try again in a moment.",
-    StaleDataError: "Somebody changed the same thing at the same moment. Look again, then repeat your change.",
-    IntegrityError: "Somebody changed the same thing at the same moment. Look again, then repeat your change.",
     CSRFError: "This form is too old or came from elsewhere. Reload the page and try again.",
 }
 WORDS = {
@@ -99,8 +92,6 @@ def to_problem(error: Exception) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         return problem(500, "Something went wrong on our side; it is logged under this id.", id=_logged(error))
-    if isinstance(error, IntegrityError):
-        log.warning("lost a race or broke a rule of the database", error=type(error.orig).__name__)
     return problem(status, _words(error), headers=_headers(error), **_members(error))
 
 

@@ -51,6 +51,11 @@ class UnderWay(Conflict):
     retry_after = 1
 
 
+def is_a_race(error: Conflict) -> bool:
+    """Whether the database said it, of two who wrote at the same moment, and not one of our rules."""
+    return isinstance(error.__cause__, IntegrityError | StaleDataError)
+
+
 def read_key(text: str | None) -> str | None:
     """The key as sent. Raises Invalid when it can't be kept."""
     if text is None:
@@ -79,9 +84,10 @@ def claim(db: Database, *, token_id: int, key: str, request_hash: str, now: date
         try:
             with db.transaction() as session:
                 return _claim(session, token_id=token_id, key=key, request_hash=request_hash, now=now)
-        except IntegrityError:
+        except Conflict as error:
             # The unique key let somebody else in first; the next look finds their row.
-            continue
+            if not is_a_race(error):
+                raise
     raise UnderWay("A request with this Idempotency-Key is under way. Repeat it in a moment.")
 
 
@@ -143,7 +149,8 @@ def once_more(db: Database, work: Callable[[Session], T]) -> T:
         try:
             with db.transaction() as session:
                 return work(session)
-        except (StaleDataError, IntegrityError):
-            continue
+        except Conflict as error:
+            if not is_a_race(error):
+                raise
     with db.transaction() as session:
         return work(session)

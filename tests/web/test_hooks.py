@@ -1,0 +1,205 @@
+"""Twilio's webhooks: signed or nothing, stored before the answer, one effect however often they come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from twilio.request_validator import RequestValidator
+from werkzeug.test import TestResponse
+
+from dispatch.escalation.rules import Answer
+from dispatch.escalation.tables import Page
+from dispatch.foundation.clock import ManualClock
+from dispatch.foundation.db import Database
+from dispatch.foundation.errors import Unavailable
+from dispatch.foundation.settings import Settings
+from dispatch.messaging.rules import Kind, TextState
+from dispatch.messaging.tables import Consent, InboundText, OutgoingText, Receipt
+from dispatch.orders.tables import Order
+from dispatch.web import auth, twilio_hooks
+from tests.web.test_api_kit import RAVI, Api, make_api
+from tests.web.test_api_orders import escalate
+
+PUBLIC = "https://shop.example/dispatch"
+TOKEN = "1" * 32
+
+
+@pytest.fixture
+def api(db: Database, settings: Settings, clock: ManualClock) -> Api:
+    return make_api(db, replace(settings, public_url=PUBLIC), clock)
+
+
+def post(
+    api: Api, path: str, form: dict[str, str], *, signature: str | None = None, url: str | None = None
+) -> TestResponse:
+    """The way Twilio posts: signed for the public address; what reaches us is http on another host."""
+    if signature is None:
+        signature = RequestValidator(TOKEN).compute_signature(url or f"{PUBLIC}/webhooks/twilio/{path}", form)
+    headers = {"X-Twilio-Signature": signature} if signature else {}
+    return api.app.test_client().post(f"/webhooks/twilio/{path}", data=form, headers=headers)
+
+
+def text(body: str, sid: str = "SM1", phone: str = RAVI, **more: str) -> dict[str, str]:
+    return {"MessageSid": sid, "From": phone, "To": "+15005550006", "Body": body, "NumMedia": "0", **more}
+
+
+def count(api: Api, table: Any) -> int:
+    with api.db.snapshot() as session:
+        return session.scalars(select(func.count()).select_from(table)).one()
+
+
+def asked(api: Api) -> tuple[str, int]:
+    """An order that Ravi was asked about: the escalation's id, and the number of his page's row in the outbox."""
+    ravi, order = api.hire(), api.order()
+    number = escalate(api, order["ref"], ravi)
+    with api.db.transaction() as session:
+        row = session.scalars(select(OutgoingText).where(OutgoingText.kind == Kind.PAGE)).one()
+
+        row.state, row.attempts, row.provider_sid, row.provider_status = TextState.SENT, 1, "SMout", "sent"
+        return number, row.id
+
+
+# --- signatures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["message", "status", "voice"])
+@pytest.mark.parametrize("signature", ["", "nonsense", "RSOYDt4T1cUTdK1PDd93/VVr8B8=", "\xfc"])
+def test_what_twilio_did_not_sign_leaves_no_trace(api: Api, path: str, signature: str) -> None:
+    answer = post(api, path, text("17A", MessageStatus="delivered"), signature=signature)
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert count(api, InboundText) == count(api, Receipt) == 0
+
+
+def test_what_was_changed_on_the_way_is_refused(api: Api) -> None:
+    good = text("17A")
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/webhooks/twilio/message", good)
+    assert post(api, "message", text("17X"), signature=signature).status_code == 403
+    assert post(api, "status", good, signature=signature).status_code == 403
+    assert post(api, "message?o=1", good, signature=signature).status_code == 403
+    assert post(api, "message", good, url="http://localhost/webhooks/twilio/message").status_code == 403
+    assert post(api, "message", good, signature=signature).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["o=1", "o=%2F%7E%3C%27", "o=caf%C3%A9&x=%20+%2B%3D", "o=%E0", "x"])
+def test_the_query_is_signed_as_it_was_sent(api: Api, query: str) -> None:
+    """Flask decodes it and Twilio signed it encoded."""
+    assert post(api, f"status?{query}", {"MessageSid": "SM1", "MessageStatus": "sent"}).status_code == 204
+
+
+def test_twilios_own_example_is_understood() -> None:
+    form = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309",
+            "To": "+18005551212"}  # fmt: skip
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    assert RequestValidator("12345").compute_signature(url, form) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+def test_only_posts_are_taken(api: Api) -> None:
+    assert api.app.test_client().get("/webhooks/twilio/message").status_code == 405
+
+
+def test_forgers_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio_hooks, "BAD_SIGNATURES", "2/minute")
+    api.app.config["RATELIMIT_ENABLED"] = True
+    auth.limiter.reset()
+    codes = [post(api, "voice", {}, signature="no").status_code for _ in range(3)]
+    assert codes == [403, 403, 429]
+    assert post(api, "voice", {}).status_code == 200
+
+
+# --- texts -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_takes_effect_once(api: Api) -> None:
+    number, _ = asked(api)
+    answers = [post(api, "message", text("17a on my way", FromCity="", SomethingNew="x")) for _ in range(3)]
+    for answer in answers:
+        assert (answer.status_code, answer.mimetype) == (200, "text/xml")
+        assert answer.text == '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+    found = api.ok(api.get(f"/escalations/{number}"))
+    assert (found["state"], found["accepted_by"]["name"]) == ("accepted", "Ravi")
+    assert count(api, InboundText) == 1
+    replies = api.ok(api.get(f"/messages?to={RAVI.replace('+', '%2B')}"))["items"]
+    assert [message["kind"] for message in replies].count("reply") == 1
+
+
+def test_stop_is_recorded(api: Api) -> None:
+    asked(api)
+    assert post(api, "message", text("STOP", OptOutType="STOP")).status_code == 200
+    with api.db.snapshot() as session:
+        consent = session.get_one(Consent, RAVI)
+        assert consent.opted_out_at == api.clock.now()
+
+
+@pytest.mark.parametrize("phone", ["whatsapp:+919812345678", "TWILIO", "+", "+0", "7726", "", "+" + "9" * 60, "+abc"])
+@pytest.mark.parametrize("body", ["17A", "", "\x00", "रवि 👍", "x" * 20_000])
+def test_whoever_writes_whatever_it_is_kept(api: Api, phone: str, body: str) -> None:
+    assert post(api, "message", text(body, phone=phone)).status_code == 200
+    with api.db.snapshot() as session:
+        kept = session.scalars(select(InboundText)).one()
+        assert (kept.from_phone, kept.body) == (phone[:40], body.replace("\x00", "")[:10_000])
+
+
+def test_what_can_not_be_handled_is_kept_for_the_relay(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(twilio_hooks, "handle_inbound", broken)
+        assert post(api, "message", text("17A")).status_code == 200
+    with api.db.snapshot() as session:
+        assert session.scalars(select(InboundText.handled_at)).one() is None
+    # The provider's repeat does not handle it a second time: that is the relay's.
+    assert post(api, "message", text("17A")).status_code == 200
+    assert count(api, InboundText) == 1
+
+
+def test_a_busy_database_is_said_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise Unavailable("Not now.")
+
+    monkeypatch.setattr(twilio_hooks, "record_inbound", busy)
+    monkeypatch.setattr(twilio_hooks, "record_receipt", busy)
+    assert post(api, "message", text("17A")).status_code == 503
+    assert post(api, "status", {"MessageSid": "SM1", "MessageStatus": "sent"}).status_code == 503
+
+
+def test_a_text_without_a_name_is_invalid(api: Api) -> None:
+    assert post(api, "message", {"From": RAVI, "Body": "17A"}).status_code == 422
+    assert post(api, "status", {"MessageSid": "SM1"}).status_code == 422
+    assert post(api, "status", {"MessageStatus": "sent"}).status_code == 422
+
+
+# --- receipts --------------------------------------------------------------------------------------------------------
+
+
+def test_an_undelivered_page_moves_the_ladder_on(api: Api) -> None:
+    number, outbox_id = asked(api)
+    form = {"MessageSid": "SMout", "MessageStatus": "undelivered", "ErrorCode": "30003", "To": RAVI}
+    for _ in range(2):
+        assert post(api, f"status?o={outbox_id}", form).status_code == 204
+    page = api.ok(api.get(f"/escalations/{number}"))["pages"][0]
+    assert (page["answer"], page["receipt"]) == ("unreachable", "undelivered")
+    assert count(api, Receipt) == 1
+    # Later than the end: one more receipt that changes nothing.
+    assert post(api, f"status?o={outbox_id}", {"MessageSid": "SMout", "MessageStatus": "sent"}).status_code == 204
+    assert api.ok(api.get(f"/escalations/{number}"))["pages"][0]["receipt"] == "undelivered"
+    with api.db.snapshot() as session:
+        assert session.scalars(select(Page.answer)).one() is Answer.UNREACHABLE
+
+
+@pytest.mark.parametrize("code", ["", "x", "99999999999999999999", "-1", "٣"])
+@pytest.mark.parametrize("number", ["", "x", "99999999999999999999", "-1", "77"])
+def test_odd_receipts_are_kept_and_harm_nobody(api: Api, code: str, number: str) -> None:
+    form = {"SmsSid": "SM" + "x" * 60, "SmsStatus": "what\x00ever this is" * 3, "ErrorCode": code}
+    assert post(api, f"status?o={number}", form).status_code == 204
+    assert count(api, Receipt) == 1
+    assert count(api, Order) == 0
+
+
+def test_a_call_ends_politely(api: Api) -> None:
+    answer = post(api, "voice?o=1", {"CallSid": "CA1", "CallStatus": "in-progress"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/xml")
+    assert post(api, "status?o=1", {"CallSid": "CA1", "CallStatus": "completed"}).status_code == 204
