@@ -37,7 +37,7 @@ def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
 def _silence(session: Session, now: datetime) -> Bar | None:
     at = session.scalars(select(Heartbeat.at).where(Heartbeat.name == WATCH)).first()
     if at is None:
-        return Bar(text="Nobody is watching: the worker has not started. Start `dispatch worker`.")
+        return Bar(text="Nobody is watching: the worker has not started. Start dispatch worker.")
     if now - at <= SILENCE:
         return None
     silent = words.span_words((now - at) / words.MINUTE)

@@ -18,7 +18,7 @@ from ..promise import service as promise
 from ..promise.rules import Assessment, Level
 from . import words
 from .auth import current_runtime as runtime
-from .forms import Complaints, local_field
+from .forms import Complaints, local_field, sentence
 from .order_forms import TypedOrder, empty_order, presets, read_order, read_question, typed_order
 from .sessions import me, now, signed_in
 from .tables import Access
@@ -30,6 +30,12 @@ VERDICTS = {
     Level.WATCH: "Yes, but it is tight",
     Level.AT_RISK: "At risk: not unless somebody acts now",
     Level.LATE: "No: it can't be there by then",
+}
+
+WAITING = {
+    "level": "waiting",
+    "title": "Can we promise it?",
+    "message": "Say what and by when: the answer appears here.",
 }
 
 
@@ -53,14 +59,12 @@ def _form(
     branch = get_branch(session, request.form.get("branch", MAIN))
     branches = session.scalars(select(Branch).order_by(Branch.id)).all()
     items = session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all()
-    # A stale or mangled choice must not keep the form from being shown again.
-    chosen = typed.plain["promise"] if errors is None or "promise" not in errors else ""
     page = render_template(
         "order_new.html",
         typed=typed,
         plain=typed.plain,
         errors=errors or Complaints(),
-        presets=presets(branch, now(), chosen),
+        presets=presets(branch, now(), typed.plain["promise"]),
         branch=branch.code,
         branches=[(b.code, b.name) for b in branches],
         items=items,
@@ -68,7 +72,7 @@ def _form(
         least=local_field(now(), branch.timezone),
         wishes=[(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
         proofs=[(proof.value, words.PROOFS[proof]) for proof in Proof],
-        verdict=verdict(session, typed, branch) if request.method == "POST" else None,
+        verdict=verdict(session, typed, branch) if request.method == "POST" else WAITING,
     )
     return make_response(page, status)
 
@@ -108,21 +112,24 @@ def preview_order() -> ResponseReturnValue:
 
 def verdict(session: Session, typed: TypedOrder, branch: Branch) -> dict[str, Any]:
     """What the clock would say, in the shop's words."""
-    code, timezone = branch.code, branch.timezone
+    # Asking the clock makes the session forget what it holds.
+    timezone = branch.timezone
     try:
         question = read_question(session, typed, branch, now())
         found = promise.preview(session, question, now(), region=None)
     except Invalid as error:
-        fields = {e.field for e in error.errors}
-        asks = [text for name, text in (("lines", "what"), ("promised_by", "by when")) if name in fields]
-        wanted = " and ".join(asks) if len(asks) == len(fields) else "; ".join(e.message for e in error.errors)
-        return {
-            "level": "waiting",
-            "title": "Can we promise it?",
-            "message": f"Still to say: {wanted}.",
-            "branch": code,
-        }
+        return {**WAITING, "message": _still(typed, error)}
     return _verdict_of(found, timezone)
+
+
+def _still(typed: TypedOrder, error: Invalid) -> str:
+    """What is missing, gently; what is wrong, as it is."""
+    missing = {
+        "what": not any(line.item.strip() for line in typed.lines),
+        "by when": not (typed.plain["promise"] or typed.plain["when"]),
+    }
+    asks = [ask for ask, is_missing in missing.items() if is_missing]
+    return f"Still to say: {' and '.join(asks)}." if asks else " ".join(sentence(e.message) for e in error.errors)
 
 
 def _verdict_of(found: Assessment, timezone: str) -> dict[str, Any]:

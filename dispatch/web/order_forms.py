@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -113,8 +114,9 @@ def presets(branch: Branch, now: datetime, chosen: str = "") -> list[Preset]:
             found[span.end] = f"closing time ({span.end.astimezone(zone):%H:%M})"
     if chosen and chosen != OTHER:
         # Shown again after a complaint, two minutes later: what was chosen then is still on offer.
-        kept = _chosen(chosen)
-        found.setdefault(kept, words.when_words(kept, branch.timezone, now=now))
+        with suppress(Invalid):
+            kept = _chosen(chosen)
+            found.setdefault(kept, words.when_words(kept, branch.timezone, now=now))
     return [Preset(value=at.isoformat(), text=text) for at, text in sorted(found.items())]
 
 

@@ -20,6 +20,9 @@ from .tables import Access
 
 PURPOSE = "page"
 TOO_LATE = (Outcome.TAKEN, Outcome.OVER)
+WELL = (Outcome.DONE, Outcome.ALREADY)
+# A text spells out the codes for what comes next; here the buttons say it.
+IN_SHORT = {"accept": "It is yours. Thank you.", "picked_up": "Noted, thank you."}
 LONGEST_NOTE = 300
 
 
@@ -72,7 +75,9 @@ def answer() -> ResponseReturnValue:
         result = answer_page(session, page_id, said, now(), note=note)
     with runtime().db.snapshot() as session:
         view = _view(session, token)
-    return _render(view, token, said=result.text, status=410 if result.outcome in TOO_LATE else 200)
+    is_theirs = view.state == "yours" and result.outcome in WELL
+    text = IN_SHORT.get(said, result.text) if is_theirs else result.text
+    return _render(view, token, said=text, status=410 if result.outcome in TOO_LATE else 200)
 
 
 @signed_in(Access.OPS)
