@@ -19,19 +19,25 @@ from .rules import Answer, EscalationState
 from .tables import Escalation, Page
 
 
-def release_others(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> list[Page]:
+def release_others(
+    session: Session, order: Order, escalation: Escalation, body: str, now: datetime, *, taker_id: int | None = None
+) -> list[Page]:
     """Close every unanswered page; those whose text has left, or may have, are told so. Answers who is told.
 
-    The race with a worker that has just claimed a page: the stand-down waits in the outbox until that page is
-    settled, and is dropped when it never left.
+    `taker_id`: whoever has it now; their other pages of earlier rounds are closed without a word. The race with a
+    worker that has just claimed a page: the stand-down waits in the outbox until that page is settled, and is dropped
+    when it never left.
     """
     waiting = [page for page in escalation.pages if page.answer is None]
     for page in waiting:
         page.answer, page.answered_at, page.closed_at = Answer.LOST, now, now
     session.flush()
+    waiting = [page for page in waiting if page.staff_id != taker_id]
     ids = [page.id for page in waiting]
+    # Answered pages too: whoever took it by link need not be asked by a text that was slow to leave.
+    everything = [page.id for page in escalation.pages]
     withdraw(
-        session, now=now, page_ids=ids, kinds=(Kind.PAGE, Kind.REMINDER), why="somebody else has it, or it is over"
+        session, now=now, page_ids=everything, kinds=(Kind.PAGE, Kind.REMINDER), why="somebody has it, or it is over"
     )
     sent = {
         row.page_id: row
