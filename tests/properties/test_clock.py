@@ -1,0 +1,309 @@
+"""The promise clock: forwards and backwards agree to the second, the next look comes just when the level turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from dispatch.foundation.hours import Span, open_spans
+from dispatch.orders.policy import Policy
+from dispatch.orders.rules import Sourcing, Status
+from dispatch.promise.assess import assess
+from dispatch.promise.rules import (
+    Bound,
+    ClockName,
+    Level,
+    Option,
+    Plan,
+    Step,
+    Window,
+    act_by,
+    finish,
+    latest_start,
+    level_at,
+    project,
+)
+from dispatch.promise.steps import Facts, LineFacts, SupplierFacts, View, plan_of
+from dispatch.staff.rules import Person, Role
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+# An ordinary day, the nights in which clocks are put forward and back here and there, and a leap day.
+DAYS = [
+    ("Asia/Kolkata", date(2026, 11, 24)),
+    ("Europe/Berlin", date(2026, 3, 29)),
+    ("Europe/Berlin", date(2026, 10, 25)),
+    ("America/New_York", date(2026, 3, 8)),
+    ("America/New_York", date(2026, 11, 1)),
+    ("Pacific/Chatham", date(2026, 4, 5)),
+    ("Asia/Kolkata", date(2028, 2, 29)),
+]
+HOURS = [
+    "24/7",
+    "Mo-Su 10:00-19:00",
+    "Mo-Su 09:00-13:00,15:00-18:30",
+    "Mo-Su 20:00-03:30",
+    "Mo-Su 01:00-02:30",
+    "Mo-Sa 10:00-19:00; PH off",
+    "Mo,We,Fr 08:00-12:00",
+    "Su 02:00-03:00",
+    "off",
+]
+ROLES = st.sampled_from(list(Role))
+
+
+@st.composite
+def spans(draw: st.DrawFn, horizon: Span, *, most: int = 2) -> tuple[Span, ...]:
+    length = int((horizon.end - horizon.start) / MINUTE)
+    found = []
+    for _ in range(draw(st.integers(0, most))):
+        start = draw(st.integers(0, length - 1))
+        found.append(Span(horizon.start + start * MINUTE, horizon.start + (start + draw(st.integers(1, 600))) * MINUTE))
+    return tuple(sorted(found))
+
+
+@st.composite
+def people(draw: st.DrawFn, horizon: Span, zone: str) -> tuple[Person, ...]:
+    made = []
+    for number in range(draw(st.integers(0, 4))):
+        roster = open_spans(draw(st.sampled_from(HOURS)), timezone=zone, start=horizon.start, end=horizon.end)
+        made.append(
+            Person(
+                id=number,
+                name=f"P{number}",
+                role=draw(ROLES),
+                phone=f"+44770090000{number}",
+                shifts=(*roster, *draw(spans(horizon, most=1))),
+                pauses=draw(spans(horizon)),
+                on_call=draw(st.booleans()),
+                reachable=draw(st.integers(0, 9)) > 0,
+            )
+        )
+    return tuple(made)
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> tuple[Facts, datetime]:
+    """An order in any state, at an instant somewhere before, around or after its promise."""
+    zone, day = draw(st.sampled_from(DAYS))
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    now = noon + draw(st.integers(-14 * 3600, 14 * 3600)) * SECOND
+    promised = now + draw(st.integers(-60, 30 * 60)) * MINUTE
+    horizon = Span(now - DAY, max(now, promised) + 36 * HOUR)
+    minutes = st.integers(0, 180)
+    maybe = st.none() | minutes
+
+    def open_at(text: str) -> tuple[Span, ...]:
+        return tuple(open_spans(text, timezone=zone, start=horizon.start, end=horizon.end))
+
+    shops = [
+        SupplierFacts(
+            name=f"Shop {n}",
+            open=open_at(draw(st.sampled_from(HOURS))),
+            travel_minutes=draw(maybe),
+            procure_minutes=draw(maybe),
+        )
+        for n in range(draw(st.integers(0, 2)))
+    ]
+    instant = st.none() | st.integers(-300, 900).map(lambda m: now + m * MINUTE)
+    status = draw(st.sampled_from([s for s in Status if s not in (Status.DELIVERED, Status.CANCELLED)]))
+    lines = tuple(
+        LineFacts(
+            title=f"Book {n}",
+            sourcing=draw(st.sampled_from(list(Sourcing))),
+            since=now - draw(st.integers(0, 300)) * MINUTE,
+            ready_at=draw(instant),
+            suppliers=tuple(shops[: draw(st.integers(0, len(shops)))]),
+        )
+        for n in range(draw(st.integers(1, 3)))
+    )
+    taken = draw(st.booleans())
+    return Facts(
+        promised_by=promised,
+        status=status,
+        lines=lines,
+        branch_open=open_at(draw(st.sampled_from(HOURS))),
+        timezone=zone,
+        policy=Policy(
+            watch_minutes=draw(st.integers(0, 90)),
+            pack_minutes=draw(st.integers(0, 60)),
+            procure_minutes=draw(minutes),
+            handover_minutes=draw(st.integers(0, 30)),
+        ),
+        travel_minutes=draw(minutes),
+        people=draw(people(horizon, zone)),
+        horizon=horizon,
+        handed_over_at=now - draw(st.integers(0, 120)) * MINUTE if status is Status.OUT_FOR_DELIVERY else None,
+        taker_id=0 if taken else None,
+        accepted_at=now - MINUTE if taken else None,
+    ), now
+
+
+SLOW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@SLOW
+@given(facts(), st.booleans(), st.integers(-20 * 60, 20 * 60))
+def test_it_is_in_time_exactly_until_act_by(given_: tuple[Facts, datetime], is_hopeful: bool, offset: int) -> None:
+    known, now = given_
+    plan = plan_of(View(facts=known, is_hopeful=is_hopeful))
+    bound = act_by(plan, known.promised_by)
+    # At the last instant and just past it, and anywhere else.
+    for at in [now, now + offset * MINUTE, *([bound.at, bound.at + timedelta(microseconds=1)] if bound else [])]:
+        end = project(plan, at)
+        in_time = end is not None and end <= known.promised_by
+        assert in_time is (bound is not None and at <= bound.at)
+
+
+@SLOW
+@given(facts(), st.integers(0, 24 * 60), st.integers(0, 24 * 60))
+def test_starting_later_never_ends_earlier(given_: tuple[Facts, datetime], first: int, more: int) -> None:
+    known, now = given_
+    plan = plan_of(View(facts=known, is_hopeful=False))
+    early, late = project(plan, now + first * MINUTE), project(plan, now + (first + more) * MINUTE)
+    if early is None:
+        assert late is None
+    if late is not None:
+        assert early is not None
+        assert early <= late
+
+
+@SLOW
+@given(facts())
+def test_act_by_comes_before_late(given_: tuple[Facts, datetime]) -> None:
+    known, now = given_
+    result = assess(known, now)
+    if result.act_by is not None:
+        assert result.late_at is not None
+        assert result.act_by <= result.late_at
+    if result.late_at is not None:
+        assert result.late_at <= known.promised_by
+    assert result.message.endswith(".")
+    assert isinstance(result.clock, ClockName)
+
+
+@SLOW
+@given(facts())
+def test_the_next_look_comes_exactly_when_the_level_turns(given_: tuple[Facts, datetime]) -> None:
+    known, now = given_
+    result = assess(known, now)
+
+    def level(at: datetime) -> Level:
+        watch = timedelta(minutes=known.policy.watch_minutes)
+        return level_at(at, promise=known.promised_by, act_by=result.act_by, late_at=result.late_at, watch=watch)
+
+    assert level(now) is result.level
+    if result.next_check_at is None:
+        assert now > known.promised_by
+        assert level(now + DAY) is level(now) is Level.LATE
+        return
+    assert result.next_check_at > now
+    last = result.next_check_at - SECOND
+    # Constant all the way: a later look would miss nothing.
+    for share in (0, 0.25, 0.5, 0.99, 1):
+        if last > now:
+            assert level(now + (last - now) * share) is result.level
+    if level(result.next_check_at) is result.level:
+        # Two ends may fall together, and the promise itself is always looked at.
+        ends = [known.promised_by, result.act_by, result.late_at]
+        ends += [result.act_by - timedelta(minutes=known.policy.watch_minutes)] if result.act_by else []
+        assert last in ends
+
+
+@SLOW
+@given(facts())
+def test_levels_only_get_worse_with_time_alone(given_: tuple[Facts, datetime]) -> None:
+    known, now = given_
+    result = assess(known, now)
+    watch = timedelta(minutes=known.policy.watch_minutes)
+    order = list(Level)
+    seen = [
+        order.index(
+            level_at(
+                now + step * 7 * MINUTE,
+                promise=known.promised_by,
+                act_by=result.act_by,
+                late_at=result.late_at,
+                watch=watch,
+            )
+        )
+        for step in range(300)
+    ]
+    assert seen == sorted(seen)
+
+
+@SLOW
+@given(facts())
+def test_more_people_never_make_it_later(given_: tuple[Facts, datetime]) -> None:
+    known, now = given_
+    alone = plan_of(View(facts=replace(known, people=known.people[:-1]), is_hopeful=False))
+    together = plan_of(View(facts=known, is_hopeful=False))
+    fewer, more = project(alone, now), project(together, now)
+    if fewer is not None:
+        assert more is not None
+        assert more <= fewer
+
+
+# --- against somebody who looks at every minute -----------------------------------------------------------------------
+
+T0 = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+LENGTH = 240
+
+
+@st.composite
+def small_steps(draw: st.DrawFn) -> Step:
+    options = []
+    for _ in range(draw(st.integers(1, 2))):
+        windows = []
+        for _ in range(draw(st.integers(0, 3))):
+            start = draw(st.integers(0, LENGTH))
+            end = start + draw(st.integers(0, 60))
+            windows.append(Window(T0 + start * MINUTE, T0 + end * MINUTE, ClockName.SHIFT_END, ""))
+        options.append(Option(duration=draw(st.integers(0, 60)) * MINUTE, windows=tuple(windows)))
+    not_before = draw(st.none() | st.integers(0, LENGTH).map(lambda m: T0 + m * MINUTE))
+    return Step(clock=ClockName.PACKING, words="", options=tuple(options), not_before=not_before)
+
+
+def slow_finish(step: Step, start: int) -> int | None:
+    """Try every minute at which each option may begin."""
+    best: int | None = None
+    for option in step.options:
+        for minute in range(start, 2 * LENGTH):
+            at = T0 + minute * MINUTE
+            if any(window.start <= at <= window.end for window in option.windows):
+                end = minute + int(option.duration / MINUTE)
+                best = end if best is None else min(best, end)
+                break
+    if best is not None and step.not_before is not None:
+        best = max(best, int((step.not_before - T0) / MINUTE))
+    return best
+
+
+@SLOW
+@given(st.lists(small_steps(), max_size=2), st.lists(small_steps(), min_size=1, max_size=2), st.integers(0, LENGTH))
+def test_a_slow_simulation_agrees(parallel: list[Step], chain: list[Step], start: int) -> None:
+    plan = Plan(parallel=tuple(parallel), chain=tuple(chain))
+    ends = [slow_finish(step, start) for step in parallel]
+    at: int | None = None if None in ends else max([start, *(end for end in ends if end is not None)])
+    for step in chain:
+        at = slow_finish(step, at) if at is not None else None
+    assert project(plan, T0 + start * MINUTE) == (None if at is None else T0 + at * MINUTE)
+
+
+@SLOW
+@given(small_steps(), st.integers(0, LENGTH), st.integers(0, 2 * LENGTH))
+def test_one_step_forwards_and_backwards_are_adjoint(step: Step, start: int, deadline: int) -> None:
+    begin, due = T0 + start * MINUTE, T0 + deadline * MINUTE
+    end, last = finish(step, begin), latest_start(step, Bound(at=due, window=None))
+    assert (end is not None and end <= due) is (last is not None and begin <= last.at)
+
+
+@SLOW
+@given(facts())
+def test_an_order_that_is_on_its_way_is_nobody_s_shift(given_: tuple[Facts, datetime]) -> None:
+    known, now = given_
+    assume(known.status is Status.OUT_FOR_DELIVERY)
+    assert assess(known, now).level == assess(replace(known, people=()), now).level
