@@ -54,6 +54,16 @@ def checked_hours(text: str, *, field: str = "opening_hours") -> str:
     return text
 
 
+@lru_cache(maxsize=256)
+def has_holiday_calendar(country: str | None) -> bool:
+    """Whether public holidays are known there; where they are not, "PH" in hours simply never matches."""
+    try:
+        OpeningHours("PH off", country=country)
+    except UnknownCountryError:
+        return False
+    return country is not None
+
+
 def open_spans(text: str, *, timezone: str, start: datetime, end: datetime, country: str | None = None) -> list[Span]:
     """When it is open between two instants: spans in UTC, in order, merged where they touch.
 
