@@ -55,7 +55,7 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
     if settle_shelf(session, order, now):
         update_sourcing(session, order, now)
     assessment = read_clock(session, order, now)
-    facts = _facts(session, order, escalation, assessment, now)
+    facts = ladder_facts(session, order, escalation, assessment, now)
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
     looks = [at for at in (assessment.next_check_at, decision.next_check_at) if at]
@@ -73,9 +73,10 @@ def latest_escalation(session: Session, order_id: int) -> Escalation | None:
     return session.scalars(query.limit(1).execution_options(populate_existing=True)).first()
 
 
-def _facts(
+def ladder_facts(
     session: Session, order: Order, escalation: Escalation | None, assessment: Assessment, now: datetime
 ) -> LadderFacts:
+    """What the ladder decides from, for an order and the escalation that counts for it."""
     policy = order.branch.policy
     counts = escalation is not None and (escalation.state in LIVE or escalation.state is EscalationState.UNANSWERED)
     current = escalation if counts else None

@@ -1,0 +1,196 @@
+"""`dispatch explain`: why one order stands where it stands, and what happens to it next."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from ..escalation.queries import escalation_shapes, order_shapes
+from ..escalation.rules import Decision, EscalationState, LadderFacts, decide, need_of
+from ..escalation.service import ladder_facts, latest_escalation
+from ..escalation.tables import Escalation
+from ..foundation.tokens import Links
+from ..foundation.types import mask_phone
+from ..messaging.queries import OUT, Message, list_messages
+from ..orders.rules import CLOSED
+from ..orders.service import find_order
+from ..orders.tables import Order
+from ..promise.assess import assess
+from ..promise.facts import gather
+from ..promise.rules import Assessment, Bound, Plan, Step, latest_start
+from ..promise.steps import Facts, View, plan_of
+from ..staff.rules import Person, Skill
+from ..staff.tables import Staff
+from . import explain_words as words
+from .common import open_shop
+
+LINK = re.compile(r"https?://\S+")
+LAST_TEXTS = 10
+# Beyond that many instants the future has other news.
+FORESEEN = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look at an open order: what the clock and the ladder see."""
+
+    facts: Facts
+    assessment: Assessment
+    ladder: LadderFacts
+    taker: str | None
+
+
+def explanation(session: Session, ref: str, now: datetime, links: Links) -> dict[str, Any]:
+    """Everything there is to say about an order; phone numbers masked, links left out. Raises NotFound."""
+    order = find_order(session, ref)
+    escalation = latest_escalation(session, order.id)
+    shape = order_shapes(session, [order], now, links)[0]
+    shape["customer"]["phone"] = mask_phone(order.customer_phone)
+    shape.pop("tracking_url")
+    told: dict[str, Any] = {
+        "as_of": now.isoformat(),
+        "timezone": order.branch.timezone,
+        "shop": order.branch.name,
+        "order": shape,
+        "steps": [],
+        "people": [],
+        "escalation": escalation_shapes(session, [escalation])[0] if escalation else None,
+        "decision": words.CLOSED[order.status] if order.status in CLOSED else "",
+        "next": [],
+        "texts": [_text(session, each) for each in list_messages(session, order_id=order.id, limit=LAST_TEXTS).items],
+    }
+    if order.status not in CLOSED:
+        look = _look(session, order, escalation, now)
+        told |= _of_open(look, order, now)
+        shape["risk"] |= _risk(look.assessment, now)
+    return told
+
+
+def _look(session: Session, order: Order, escalation: Escalation | None, now: datetime) -> Look:
+    facts = gather(session, order, now)
+    assessment = assess(facts, now)
+    ladder = ladder_facts(session, order, escalation, assessment, now)
+    taker = session.get(Staff, order.taker_id) if order.taker_id else None
+    return Look(facts=facts, assessment=assessment, ladder=ladder, taker=taker.name if taker else None)
+
+
+def _of_open(look: Look, order: Order, now: datetime) -> dict[str, Any]:
+    decision = decide(look.ladder, now)
+    asked = {page.staff_id for page in look.ladder.pages}
+    return {
+        "steps": [_step(step, bound) for step, bound in last_starts(plan_of(_careful(look)), order.promised_by)],
+        "people": [_person(person, now, is_asked=person.id in asked) for person in look.facts.people],
+        "decision": words.decision(decision, look.ladder, taker=look.taker),
+        "next": [{"at": at.isoformat(), "what": what} for at, what in foresee(look, decision, now)],
+    }
+
+
+def _careful(look: Look) -> View:
+    return View(facts=look.facts, is_hopeful=False)
+
+
+def _risk(assessment: Assessment, now: datetime) -> dict[str, Any]:
+    """What the clock says this very moment, which may be newer than what it last wrote down."""
+    return {
+        "level": assessment.level.value,
+        "slack_minutes": assessment.slack_minutes(now),
+        "act_by": assessment.act_by.isoformat() if assessment.act_by else None,
+        "late_at": assessment.late_at.isoformat() if assessment.late_at else None,
+        "projected_at": assessment.projected_at.isoformat() if assessment.projected_at else None,
+        "binding": {"clock": assessment.clock.value, "message": assessment.message},
+    }
+
+
+def last_starts(plan: Plan, promised_by: datetime) -> list[tuple[Step, Bound | None]]:
+    """Each step that is left with the last instant at which it may begin, backwards from the promise."""
+    bound: Bound | None = Bound(at=promised_by, window=None)
+    found: list[tuple[Step, Bound | None]] = []
+    for step in reversed(plan.chain):
+        bound = latest_start(step, bound) if bound else None
+        found.insert(0, (step, bound))
+    buying = [(step, latest_start(step, bound) if bound else None) for step in plan.parallel]
+    return [*buying, *found]
+
+
+def _step(step: Step, bound: Bound | None) -> dict[str, Any]:
+    lengths = [option.duration.total_seconds() / 60 for option in step.options]
+    return {
+        "step": step.clock.value,
+        "words": step.words or step.closed,
+        "minutes": min(lengths, default=None),
+        "last_start": bound.at.isoformat() if bound else None,
+        "not_before": step.not_before.isoformat() if step.not_before else None,
+        "why_not": None if bound else step.closed or (step.nobody if not step.people else words.TOO_LATE),
+    }
+
+
+def _person(person: Person, now: datetime, *, is_asked: bool) -> dict[str, Any]:
+    return {
+        "id": str(person.id),
+        "name": person.name,
+        "role": person.role.value,
+        "phone": mask_phone(person.phone),
+        "may": [skill.value for skill in Skill if person.can(skill)],
+        "standing": words.standing(person, now),
+        "is_asked": is_asked,
+    }
+
+
+def foresee(look: Look, decision: Decision, now: datetime) -> Iterator[tuple[datetime, str]]:
+    """What happens when, as long as there is no other news; up to the first act of the ladder."""
+    if words.is_an_act(decision):
+        yield now, words.AT_THE_NEXT_LOOK
+        return
+    at, level = now, look.assessment.level
+    coming = [look.assessment.next_check_at, decision.next_check_at]
+    for _ in range(FORESEEN):
+        at = min((each for each in coming if each and each > at), default=now)
+        if at == now:
+            return
+        then = assess(look.facts, at)
+        ladder = replace(look.ladder, level=then.level, late_at=then.late_at)
+        if ladder.state in (None, EscalationState.RESOLVED):
+            need = need_of(needs_buying=then.needs_buying, can_be_carried=then.can_be_carried)
+            ladder = replace(ladder, need=need)
+        act = decide(ladder, at)
+        if words.is_an_act(act) or then.level is not level:
+            yield at, words.event(act, ladder, taker=look.taker, has_changed=then.level is not level)
+        if words.is_an_act(act):
+            return
+        level, coming = then.level, [then.next_check_at, act.next_check_at]
+
+
+def _text(session: Session, message: Message) -> dict[str, Any]:
+    is_out = message.direction == OUT
+    person = session.get(Staff, message.staff_id) if message.staff_id else None
+    phone = message.to_phone if is_out else message.from_phone
+    return {
+        "at": (message.sent_at or message.created_at).isoformat(),
+        "direction": message.direction,
+        "kind": message.kind,
+        "who": person.name if person else "the customer" if message.kind == "notice" else None,
+        "phone": mask_phone(phone or ""),
+        "state": message.state,
+        "error": message.error,
+        "body": LINK.sub("(link)", message.body),
+    }
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--json", "as_json", is_flag=True, help="The same for programs.")
+def explain(ref: str, *, as_json: bool) -> None:
+    """Say of one order what is known, which clock binds, what is decided and what happens next."""
+    with open_shop() as shop, shop.db.snapshot() as session:
+        told = explanation(session, ref.strip(), shop.now, Links(shop.settings.public_url, shop.settings.secret_key))
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(words.lines(told)))
