@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from ..escalation.rules import Answer, EscalationState, Need
 from ..messaging.rules import TextState
 from ..orders.rules import Move, Proof, Sourcing, Status, Substitution
-from ..promise.rules import ClockName, Level
+from ..promise.rules import Level
 from ..staff.rules import Role
 
 LEVELS = {Level.ON_TRACK: "On track", Level.WATCH: "Watch", Level.AT_RISK: "At risk", Level.LATE: "Late"}
@@ -59,15 +59,6 @@ PROOFS = {
     Proof.PIN: "a PIN that the customer says",
     Proof.NAME: "the name of who took it",
     Proof.PHOTO: "a photo",
-}
-CLOCKS = {
-    ClockName.SUPPLIER_CLOSING: "the other shop's closing time",
-    ClockName.PROCUREMENT: "the time the buying takes",
-    ClockName.PACKING: "packing",
-    ClockName.TRAVEL: "the way there",
-    ClockName.SHIFT_END: "the end of a shift",
-    ClockName.NOBODY_AVAILABLE: "nobody is there to do it",
-    ClockName.DEADLINE: "the promise itself",
 }
 NEEDS = {Need.PROCURE: "buy", Need.DELIVER: "deliver", Need.PROCURE_AND_DELIVER: "buy and deliver"}
 ESCALATIONS = {

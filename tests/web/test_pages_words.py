@@ -11,7 +11,7 @@ from dispatch.escalation.rules import Answer, EscalationState, Need
 from dispatch.foundation.errors import FieldError, Invalid
 from dispatch.messaging.rules import Kind, TextState
 from dispatch.orders.rules import PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
-from dispatch.promise.rules import ClockName, Level
+from dispatch.promise.rules import Level
 from dispatch.staff.rules import Role
 from dispatch.web import intake, order_view, words
 from dispatch.web.acts import NEXT_NEWS, Carrier, next_act
@@ -31,7 +31,6 @@ HERE = "Asia/Kolkata"
         (words.SOURCINGS, Sourcing),
         (words.SUBSTITUTIONS, Substitution),
         (words.PROOFS, Proof),
-        (words.CLOCKS, ClockName),
         (words.NEEDS, Need),
         (words.ESCALATIONS, EscalationState),
         (words.ANSWERS, Answer),
