@@ -154,15 +154,18 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-                    connection.execute(f"LISTEN {WAKE_CHANNEL}")
-                    self.ring()
-                    for _ in connection.notifies():
-                        self.ring()
-                        if self._stopping.is_set():
-                            return
+                    self._hear(connection)
             except psycopg.Error:
                 log.warning("not listening for news; trying again")
                 self._stopping.wait(2)
+
+    def _hear(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        connection.execute(f"LISTEN {WAKE_CHANNEL}")
+        self.ring()
+        for _ in connection.notifies():
+            self.ring()
+            if self._stopping.is_set():
+                return
 
     def _glance(self) -> None:
         """SQLite has no way to tell us: ask for the number that changes when another process commits."""

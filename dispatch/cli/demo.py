@@ -6,6 +6,7 @@ Within two minutes the student's book turns at risk, because the other shop is a
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -104,8 +105,9 @@ def _goods(session: Session, now: datetime) -> None:
         put_item(session, sku, ItemValues(title=title, on_hand=on_hand, suppliers=suppliers), now)
 
 
-def _orders(session: Session, now: datetime) -> None:
-    book = NewOrder(
+def _book(now: datetime) -> NewOrder:
+    """The student's book: not in stock, and the other shop is about to close."""
+    return NewOrder(
         external_id="demo-book",
         customer_name="Dev Menon",
         customer_phone="+447700900301",
@@ -115,6 +117,10 @@ def _orders(session: Session, now: datetime) -> None:
         lines=(NewLine(title="Physics, volume 2", sku="PHYS-2", substitution=Substitution.NEVER),),
         travel_minutes=20,
     )
+
+
+def _other_orders(now: datetime) -> tuple[NewOrder, ...]:
+    """A gift that must leave soon, a calm one, and one that is on its way."""
     gift = NewOrder(
         external_id="demo-gift",
         customer_name="Lila Shah",
@@ -125,15 +131,19 @@ def _orders(session: Session, now: datetime) -> None:
         lines=(NewLine(title="School atlas", sku="ATLAS"), NewLine(title="Collected poems", sku="POEMS")),
         proof=Proof.PIN,
     )
-    calm = NewOrder(
+    calm = replace(
+        gift,
         external_id="demo-calm",
         customer_name="Sam Hill",
         customer_phone="+447700900303",
         address="77 Station Road",
         promised_by=now + timedelta(hours=2, minutes=40),
+        reason=None,
         lines=(NewLine(title="Pocket dictionary", sku="DICT", quantity=2),),
+        proof=Proof.NONE,
     )
-    road = NewOrder(
+    road = replace(
+        calm,
         external_id="demo-road",
         customer_name="Nora Quinn",
         customer_phone="+447700900304",
@@ -142,9 +152,12 @@ def _orders(session: Session, now: datetime) -> None:
         reason="reading it to her class in the morning",
         lines=(NewLine(title="Pocket dictionary", sku="DICT"),),
     )
-    for new in (book, gift, calm, road):
-        place(session, new, now, actor="demo", region=None)
+    return gift, calm, road
+
+
+def _orders(session: Session, now: datetime) -> None:
+    for new in (_book(now), *_other_orders(now)):
+        order, _ = place(session, new, now, actor="demo", region=None)
     ravi = session.scalars(select(Staff).where(Staff.role == Role.RIDER)).one()
-    ref = session.scalars(select(Order.ref).where(Order.external_id == "demo-road")).one()
-    move(session, ref, Move.PACK, now, actor="demo")
-    move(session, ref, Move.HAND_OVER, now, actor="demo", staff_id=ravi.id)
+    move(session, order.ref, Move.PACK, now, actor="demo")
+    move(session, order.ref, Move.HAND_OVER, now, actor="demo", staff_id=ravi.id)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 import config
 
@@ -52,9 +53,12 @@ class Child:
     def start(self) -> None:
         """Start it; it dies with us, even if we are killed."""
         self.started = monotonic()
-        # This process has one thread, which is when a preexec_fn is safe.
-        options = {"start_new_session": True, "preexec_fn": _die_with_parent}
-        self.process = subprocess.Popen(self.command, env=self.environment, **options)
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+        )
         log.info("started", child=self.name, pid=self.process.pid)
 
     def look(self) -> None:
@@ -139,20 +143,22 @@ def _first_words(settings: Settings, *, demo: bool) -> str:
     db = Database(settings.database_url)
     try:
         upgrade(db)
-        now = SystemClock().now()
         with db.transaction() as session:
-            if demo:
-                secret = lay_out(session, now)
-                if secret:
-                    return (
-                        f"The demo shop is ready. Sign in with this link: {settings.public_url}/login/link?s={secret}"
-                    )
-            if not has_users(session):
-                secret = make_one_time_link(session, now, minutes=24 * 60)
-                return f"Nobody can sign in yet. Set up your shop here: {settings.public_url}/login/link?s={secret}"
-        return f"The board: {settings.public_url}/"
+            return _invitation(session, settings, demo=demo)
     finally:
         db.dispose()
+
+
+def _invitation(session: Session, settings: Settings, *, demo: bool) -> str:
+    now = SystemClock().now()
+    link = f"{settings.public_url}/login/link?s="
+    secret = lay_out(session, now) if demo else None
+    if secret:
+        return f"The demo shop is ready. Sign in with this link: {link}{secret}"
+    if not has_users(session):
+        secret = make_one_time_link(session, now, minutes=24 * 60)
+        return f"Nobody can sign in yet. Set up your shop here: {link}{secret}"
+    return f"The board: {settings.public_url}/"
 
 
 @click.command()

@@ -25,13 +25,11 @@ from ..staff.tables import Staff
 from . import wording
 from .closing import close, release_others
 from .job import job_of, what_of
-from .rules import LIVE, Answer, EscalationState, Need, Verb
-from .service import latest_escalation
+from .mine import choices, open_pages
+from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
 from .tables import Escalation, Page
 
 PIN = re.compile(r"\b(\d{4})\b")
-SOONEST_CHECK_IN = timedelta(minutes=5)
-TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
 
 
 class Outcome(enum.StrEnum):
@@ -67,7 +65,7 @@ class Case:
     actor: str
 
     def result(self, outcome: Outcome, text: str) -> AnswerResult:
-        """An answer about this order."""
+        """What is said about this order."""
         return AnswerResult(outcome=outcome, text=text, ref=self.order.ref)
 
     def say(self, kind: str, text: str) -> None:
@@ -77,7 +75,7 @@ class Case:
 
     @property
     def is_theirs(self) -> bool:
-        """Whether this person has it, and the order is still open."""
+        """This person has it, and the order is still open."""
         return self.page.answer is Answer.ACCEPTED and self.order.status not in CLOSED
 
 
@@ -114,8 +112,7 @@ def answer_page(
         actor=actor or page.staff.name,
     )
     result = HANDLERS[verb](case)
-    if case.note:
-        page.note = case.note
+    page.note = case.note or page.note
     refresh(session, order, now)
     return result
 
@@ -133,9 +130,9 @@ def answer_for_staff(
     """An answer that somebody gave by phone. Raises NotFound, Invalid, or Conflict when it could have no effect."""
     query = select(Page).where(Page.escalation_id == escalation_id, Page.staff_id == staff_id).order_by(Page.id.desc())
     page = session.scalars(query.limit(1)).first()
+    if page is None and session.get(Escalation, escalation_id) is None:
+        raise NotFound(f"There is no escalation {escalation_id}.")
     if page is None:
-        if session.get(Escalation, escalation_id) is None:
-            raise NotFound(f"There is no escalation {escalation_id}.")
         raise Invalid("staff_id", "that person has not been asked")
     result = answer_page(session, page.id, answer, now, note=note, actor=actor)
     if result.outcome not in (Outcome.DONE, Outcome.ALREADY):
@@ -155,7 +152,8 @@ def _accept(case: Case) -> AnswerResult:
     escalation.state = EscalationState.ACCEPTED
     escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
     escalation.next_step_at, escalation.reminded_at, escalation.closed_at = None, None, None
-    escalation.check_in_at = _check_in_at(case)
+    grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
+    escalation.check_in_at = check_in_at(case.now, order.promised_by, grace=grace)
     order.taker_id, order.taken_at = case.staff.id, case.now
     case.say("accepted", f"{case.staff.name} has taken it.")
     if escalation.need is not Need.DELIVER:
@@ -177,12 +175,6 @@ def _turn_lines(case: Case, states: set[Sourcing], state: Sourcing) -> None:
             line.buyer_id = case.staff.id if state is Sourcing.SEARCHING else None
 
 
-def _check_in_at(case: Case) -> datetime:
-    """When we expect to hear that they have it: half of what is left, and then the policy's grace."""
-    left = max((case.order.promised_by - case.now) / 2, SOONEST_CHECK_IN)
-    return case.now + left + timedelta(seconds=case.order.branch.policy.check_in_grace_seconds)
-
-
 def _lost(case: Case) -> AnswerResult:
     """First acceptance wins: the second hears who has it, and what else is open."""
     if case.page.answer is None:
@@ -193,7 +185,7 @@ def _lost(case: Case) -> AnswerResult:
 
 
 def _over(case: Case) -> AnswerResult:
-    how = {Status.DELIVERED: "delivered", Status.CANCELLED: "cancelled"}.get(Status(case.order.status), "safe")
+    how = case.order.status.value if case.order.status in CLOSED else "safe"
     return case.result(Outcome.OVER, wording.over(case.order.ref, how=how))
 
 
@@ -202,11 +194,11 @@ def _decline(case: Case) -> AnswerResult:
         return _hand_back(case)
     if case.order.status in CLOSED or case.escalation.state not in TAKEABLE:
         return _over(case) if case.escalation.state is not EscalationState.ACCEPTED else _lost(case)
-    if case.page.answer is not Answer.DECLINED:
+    is_news = case.page.answer is not Answer.DECLINED
+    if is_news:
         case.page.answer, case.page.answered_at = Answer.DECLINED, case.now
         case.say("declined", f"{case.staff.name} can't.")
-        return case.result(Outcome.DONE, wording.passed(case.order.ref))
-    return case.result(Outcome.ALREADY, wording.passed(case.order.ref))
+    return case.result(Outcome.DONE if is_news else Outcome.ALREADY, wording.passed(case.order.ref))
 
 
 def _hand_back(case: Case) -> AnswerResult:
@@ -250,11 +242,11 @@ def _picked_up(case: Case) -> AnswerResult:
     refused = _take_first(case)
     if refused:
         return refused
-    order, need = case.order, case.escalation.need
+    order = case.order
     if order.status is Status.OUT_FOR_DELIVERY:
         return case.result(Outcome.ALREADY, _way(case))
     missing = [line for line in order.lines if line.sourcing not in IN_HAND]
-    if missing and need is Need.DELIVER:
+    if missing and case.escalation.need is Need.DELIVER:
         return case.result(Outcome.REFUSED, wording.missing(order.ref, [line.title for line in missing]))
     if missing:
         return _bought(case, missing)
@@ -274,13 +266,12 @@ def _bought(case: Case, missing: list[Line]) -> AnswerResult:
     update_sourcing(case.session, order, case.now)
     if need is Need.PROCURE:
         close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
-    goes_on = need is Need.PROCURE_AND_DELIVER
-    return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=goes_on))
+    return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=need is not Need.PROCURE))
 
 
 def _way(case: Case) -> str:
-    needs_pin = case.order.proof is Proof.PIN
-    return wording.on_the_way(case.order.ref, code=case.page.code, where=case.order.address, needs_pin=needs_pin)
+    order, needs_pin = case.order, case.order.proof is Proof.PIN
+    return wording.on_the_way(order.ref, code=case.page.code, where=order.address, needs_pin=needs_pin)
 
 
 def _delivered(case: Case) -> AnswerResult:
@@ -308,38 +299,3 @@ HANDLERS: dict[Verb, Callable[[Case], AnswerResult]] = {
     Verb.DELIVERED: _delivered,
     Verb.HAND_BACK: _hand_back,
 }
-
-
-def open_pages(session: Session, staff_id: int) -> list[Page]:
-    """Pages that this person can still say yes or no to, the oldest first."""
-    query = (
-        select(Page)
-        .join(Escalation, Escalation.id == Page.escalation_id)
-        .where(Page.staff_id == staff_id, Page.answer.is_(None), Escalation.state.in_(TAKEABLE))
-        .order_by(Page.id)
-    )
-    return list(session.scalars(query))
-
-
-def taken_pages(session: Session, staff_id: int) -> list[Page]:
-    """Pages of open orders that this person has taken, the oldest first."""
-    query = (
-        select(Page)
-        .join(Escalation, Escalation.id == Page.escalation_id)
-        .join(Order, Order.id == Escalation.order_id)
-        .where(Page.staff_id == staff_id, Page.answer == Answer.ACCEPTED, Order.status.not_in(CLOSED))
-        .order_by(Page.id)
-    )
-    return list(session.scalars(query))
-
-
-def choices(session: Session, pages: list[Page]) -> list[str]:
-    """Pages as somebody can choose between them: "17 K7Q2 Physics 2"."""
-    result = []
-    for page in pages:
-        order = session.get_one(Order, page.escalation.order_id)
-        result.append(f"{page.code} {order.ref} {what_of(order)[:30]}")
-    return result
-
-
-__all__ = ["AnswerResult", "Outcome", "answer_for_staff", "answer_page", "choices", "latest_escalation"]

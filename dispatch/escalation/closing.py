@@ -45,23 +45,26 @@ def release_others(
             select(OutgoingText).where(OutgoingText.page_id.in_(ids), OutgoingText.kind == Kind.PAGE)
         )
     }
-    told = []
     for page in waiting:
         text = sent.get(page.id)
-        draft = Draft(
-            key=f"stand_down:{page.id}",
-            kind=Kind.STAND_DOWN,
-            to_phone=page.staff.phone,
-            body=body,
-            due_at=now,
-            order_id=order.id,
-            staff_id=page.staff_id,
-            page_id=page.id,
-            after_id=text.id if text else None,
-        )
-        enqueue(session, draft, now)
-        told.append(page)
-    return told
+        _stand_down(session, order, page, body, now, after_id=text.id if text else None)
+    return waiting
+
+
+def _stand_down(
+    session: Session, order: Order, page: Page, body: str, now: datetime, *, after_id: int | None = None
+) -> None:
+    draft = Draft(
+        key=f"stand_down:{page.id}",
+        kind=Kind.STAND_DOWN,
+        to_phone=page.staff.phone,
+        body=body,
+        order_id=order.id,
+        staff_id=page.staff_id,
+        page_id=page.id,
+        after_id=after_id,
+    )
+    enqueue(session, draft, now)
 
 
 def close(session: Session, order: Order, escalation: Escalation, end: EscalationState, now: datetime) -> None:
@@ -88,16 +91,5 @@ def _tell_taker(session: Session, order: Order, escalation: Escalation, body: st
     """Somebody who is on the way for nothing must hear it; who did it themselves knows."""
     page = next((page for page in escalation.pages if page.answer is Answer.ACCEPTED), None)
     is_theirs = order.status is not Status.CANCELLED and order.carrier_id in (None, page.staff_id if page else None)
-    if page is None or is_theirs:
-        return
-    draft = Draft(
-        key=f"stand_down:{page.id}",
-        kind=Kind.STAND_DOWN,
-        to_phone=page.staff.phone,
-        body=body,
-        due_at=now,
-        order_id=order.id,
-        staff_id=page.staff_id,
-        page_id=page.id,
-    )
-    enqueue(session, draft, now)
+    if page is not None and not is_theirs:
+        _stand_down(session, order, page, body, now)

@@ -18,7 +18,8 @@ from ..orders.tables import Branch, Order
 from ..orders.timetable import rearm, rearm_branch
 from ..staff.tables import Staff
 from . import wording
-from .answers import answer_page, choices, open_pages, taken_pages
+from .answers import answer_page
+from .mine import choices, open_pages, taken_pages
 from .rules import Answer, Verb
 from .tables import Page
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..orders.rules import CLOSED, IN_HAND, Status
+from ..orders.rules import CLOSED, IN_HAND, Proof, Status
 from ..orders.tables import Order
 from ..staff.rules import Role
 from ..staff.tables import Staff
@@ -37,6 +37,7 @@ class PageView:
     holder: str
     call: str
     missing: tuple[str, ...]
+    needs_pin: bool
     answers: tuple[str, ...]
 
 
@@ -65,7 +66,8 @@ def page_view(session: Session, page_id: int, now: datetime) -> PageView | None:
         holder=holder,
         call=_whom_to_call(session, page),
         missing=tuple(line.title for line in order.lines if line.sourcing not in IN_HAND),
-        answers=tuple(verb.value for verb in _answers(state, escalation, order)),
+        needs_pin=order.proof is Proof.PIN,
+        answers=tuple(verb.value for verb in _answers(state, page, escalation, order)),
     )
 
 
@@ -79,9 +81,9 @@ def _state(page: Page, escalation: Escalation, order: Order, now: datetime) -> s
     return "expired" if now > page.asked_at + LINK_LIVES else "open"
 
 
-def _answers(state: str, escalation: Escalation, order: Order) -> tuple[Verb, ...]:
+def _answers(state: str, page: Page, escalation: Escalation, order: Order) -> tuple[Verb, ...]:
     if state == "open":
-        return (Verb.ACCEPT, Verb.DECLINE)
+        return (Verb.ACCEPT,) if page.answer is Answer.DECLINED else (Verb.ACCEPT, Verb.DECLINE)
     if state != "yours":
         return ()
     if order.status is Status.OUT_FOR_DELIVERY:

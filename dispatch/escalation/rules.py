@@ -65,6 +65,9 @@ class Rung(enum.IntEnum):
 
 
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED)
+# States in which somebody may still say yes: also after the promise has passed.
+TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
+SOONEST_CHECK_IN = timedelta(minutes=5)
 SKILLS = {
     Need.PROCURE: (Skill.PROCURE,),
     Need.DELIVER: (Skill.DELIVER,),
@@ -232,3 +235,8 @@ def _next_arrival(facts: LadderFacts, now: datetime) -> datetime | None:
         if pause.end > now
     ]
     return min([*arrivals, *returns], default=None)
+
+
+def check_in_at(now: datetime, promised_by: datetime, *, grace: timedelta) -> datetime:
+    """When to expect word from somebody who has just taken it: after half of what is left, and then the grace."""
+    return now + max((promised_by - now) / 2, SOONEST_CHECK_IN) + grace

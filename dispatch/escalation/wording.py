@@ -78,14 +78,9 @@ def _shorter(text: str) -> str:
 def yours(job: Job, *, code: int) -> str:
     """To the one who took it."""
     have = "bought it" if job.need is not Need.DELIVER else "picked it up"
-    where = "" if job.need is Need.PROCURE else f" To: {job.to_where}."
-    return fit(
-        lambda to: (
-            f"Thank you, {job.ref} is yours.{to} {code}P when you have {have}, {code}D when it is delivered, "
-            f"{code}R to hand it back."
-        ),
-        where,
-    )
+    how = f"{code}P when you have {have}, {code}D when it is delivered, {code}R to hand it back."
+    where = "" if job.need is Need.PROCURE else job.to_where
+    return fit(lambda to: f"Thank you, {job.ref} is yours{f', to {to}' if to else ''}. {how}", where)
 
 
 def still_yours(ref: str, *, code: int) -> str:

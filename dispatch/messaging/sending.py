@@ -230,6 +230,10 @@ def _write(session: Session, row: Row[Any], values: dict[str, Any]) -> Settled:
 
 
 def end_leases(session: Session, now: datetime) -> int:
-    """Have every text in doubt asked about now; only for somebody who knows that no other sender lives. How many."""
-    statement = update(outbox).where(columns.state == TextState.SENDING, columns.lease_until > now)
-    return len(session.scalars(statement.values(lease_until=now).returning(columns.id)).all())
+    """Have every text in doubt asked about soon; only for somebody who knows that no other sender lives. How many.
+
+    Not at once: the provider's list may lag behind what the dead sender had just handed over.
+    """
+    soon = now + timedelta(seconds=DOUBT_SECONDS)
+    statement = update(outbox).where(columns.state == TextState.SENDING, columns.lease_until > soon)
+    return len(session.scalars(statement.values(lease_until=soon).returning(columns.id)).all())

@@ -23,7 +23,6 @@ from .rules import (
 )
 from .steps import Facts, View, plan_of
 
-
 # Where nobody can start, or everything has: "start by" would be no advice.
 WITHOUT_A_START = (ClockName.NOBODY_AVAILABLE, ClockName.DEADLINE)
 

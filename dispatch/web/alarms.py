@@ -12,7 +12,7 @@ from ..foundation.settings import Settings
 from ..messaging.service import opted_out, outage
 from ..orders.tables import Heartbeat
 from ..staff.tables import Staff
-from . import words
+from . import guide, words
 
 SILENCE = timedelta(seconds=60)
 WATCH = "watch"
@@ -30,7 +30,7 @@ class Bar:
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     """Everything that must stand across the top just now."""
-    found = [_silence(session, now), _outage(session, now), _opted_out(session), _simulated(settings)]
+    found = [_silence(session, now), _outage(session, now), _opted_out(session), _simulated(session, settings)]
     return [bar for bar in found if bar]
 
 
@@ -65,9 +65,9 @@ def _opted_out(session: Session) -> Bar | None:
     return Bar(text=text, link="/people", link_text="People")
 
 
-def _simulated(settings: Settings) -> Bar | None:
+def _simulated(session: Session, settings: Settings) -> Bar | None:
     if settings.twilio is None or not settings.twilio.is_simulated:
         return None
-    return Bar(
-        text="Nothing is really sent: phones are simulated.", link="/phones", link_text="See the phones", is_alarm=False
-    )
+    next_step = guide.next_step(session)
+    text = "Nothing is really sent: phones are simulated." + (f" Try this: {next_step}" if next_step else "")
+    return Bar(text=text, link="/phones", link_text="See the phones", is_alarm=False)

@@ -19,7 +19,7 @@ def unguarded(app: Flask) -> list[str]:
     found = []
     for rule in app.url_map.iter_rules():
         # Flask's own route for files; whoever puts a file there means it to be seen.
-        if rule.endpoint == "static":
+        if rule.endpoint == "static" or rule.endpoint.endswith(".static"):
             continue
         access = getattr(app.view_functions[rule.endpoint], "access", None)
         if access not in ACCESS:

@@ -1,0 +1,44 @@
+"""What somebody was asked and can still answer, and what they have taken."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..orders.rules import CLOSED
+from ..orders.tables import Order
+from .job import what_of
+from .rules import TAKEABLE, Answer
+from .tables import Escalation, Page
+
+
+def open_pages(session: Session, staff_id: int) -> list[Page]:
+    """Pages that this person can still say yes or no to, the oldest first."""
+    query = (
+        select(Page)
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .where(Page.staff_id == staff_id, Page.answer.is_(None), Escalation.state.in_(TAKEABLE))
+        .order_by(Page.id)
+    )
+    return list(session.scalars(query))
+
+
+def taken_pages(session: Session, staff_id: int) -> list[Page]:
+    """Pages of open orders that this person has taken, the oldest first."""
+    query = (
+        select(Page)
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .join(Order, Order.id == Escalation.order_id)
+        .where(Page.staff_id == staff_id, Page.answer == Answer.ACCEPTED, Order.status.not_in(CLOSED))
+        .order_by(Page.id)
+    )
+    return list(session.scalars(query))
+
+
+def choices(session: Session, pages: list[Page]) -> list[str]:
+    """Pages as somebody can choose between them: "17 K7Q2 Physics 2"."""
+    result = []
+    for page in pages:
+        order = session.get_one(Order, page.escalation.order_id)
+        result.append(f"{page.code} {order.ref} {what_of(order)[:30]}")
+    return result
