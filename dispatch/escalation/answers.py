@@ -130,7 +130,7 @@ def answer_for_staff(
     """An answer that somebody gave by phone. Raises NotFound, Invalid, or Conflict when it could have no effect."""
     query = select(Page).where(Page.escalation_id == escalation_id, Page.staff_id == staff_id).order_by(Page.id.desc())
     page = session.scalars(query.limit(1)).first()
-    if page is None and session.get(Escalation, escalation_id) is None:
+    if session.get(Escalation, escalation_id) is None:
         raise NotFound(f"There is no escalation {escalation_id}.")
     if page is None:
         raise Invalid("staff_id", "that person has not been asked")
@@ -208,8 +208,8 @@ def _hand_back(case: Case) -> AnswerResult:
     if not case.is_theirs or escalation.state is not EscalationState.ACCEPTED:
         return _not_theirs(case)
     if order.status is Status.OUT_FOR_DELIVERY and order.carrier_id == case.staff.id:
-        reason = f"{case.staff.name} handed it back"
-        make_move(case.session, order, Request(Move.FAIL, reason=reason), case.now, actor=case.actor)
+        request = Request(Move.FAIL, reason=f"{case.staff.name} handed it back")
+        make_move(case.session, order, request, case.now, actor=case.actor)
     page.answer, page.answered_at, page.closed_at = Answer.HANDED_BACK, case.now, case.now
     escalation.state, escalation.accepted_by_id, escalation.accepted_at = EscalationState.OPEN, None, None
     escalation.check_in_at = None
