@@ -103,16 +103,15 @@ def _refusal(error: Exception) -> Reply | None:
 
 
 def _run(asked: _Asked, claim: Claim | None) -> Reply:
-    operation = asked.operation
+    operation, db = asked.operation, asked.runtime.db
     path = {
         name: operation.parts[name].read(name, text, is_put=operation.method == "PUT")
         for name, text in asked.parts.items()
     }
-    query = read_query(operation.query, asked.query)
-    body = read_json(operation.body, asked.raw)
+    query, body = read_query(operation.query, asked.query), read_json(operation.body, asked.raw)
     if_version = _version_of(asked.if_match)
 
-    def work(session: Session) -> list[Reply]:
+    def answered(session: Session) -> Answer:
         call = Call(
             runtime=asked.runtime,
             session=session,
@@ -122,29 +121,30 @@ def _run(asked: _Asked, claim: Claim | None) -> Reply:
             query=query,
             if_version=if_version,
         )
-        answer = operation.handler(call, **path)
-        replies: list[Reply] = []
-
-        def draw(session: Session) -> None:
-            if session.info.get(AT_END):
-                # A last write that asked for another: the answer shows what is committed, so it comes after that.
-                at_end(session, ANSWER, draw)
-                return
-            session.flush()
-            replies.append(_drawn(answer))
-            if claim:
-                idempotency.keep(session, claim, replies[-1])
-
-        if operation.is_writing:
-            at_end(session, ANSWER, draw)
-        else:
-            draw(session)
-        return replies
+        return operation.handler(call, **path)
 
     if operation.is_writing:
-        return idempotency.once_more(asked.runtime.db, work)[-1]
-    with asked.runtime.db.snapshot() as session:
-        return work(session)[-1]
+        return idempotency.once_more(db, lambda session: _drawn_last(session, answered(session), claim))[-1]
+    with db.snapshot() as session:
+        return _drawn(answered(session))
+
+
+def _drawn_last(session: Session, answer: Answer, claim: Claim | None) -> list[Reply]:
+    """The list will hold the reply when the transaction has ended: it is drawn after the services' own last writes."""
+    replies: list[Reply] = []
+
+    def draw(session: Session) -> None:
+        if session.info.get(AT_END):
+            # A last write that asked for another: the answer shows what is committed, so it comes after that.
+            at_end(session, ANSWER, draw)
+            return
+        session.flush()
+        replies.append(_drawn(answer))
+        if claim:
+            idempotency.keep(session, claim, replies[-1])
+
+    at_end(session, ANSWER, draw)
+    return replies
 
 
 def _version_of(if_match: str | None) -> int | None:

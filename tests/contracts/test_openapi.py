@@ -122,7 +122,10 @@ def test_no_caller_who_reads_it_is_surprised(
     furnish(api)
     with sqlite_db.transaction() as session:
         token = create_token(session, "schemathesis", Access.ADMIN, clock.now())
-    schema = schemathesis.openapi.from_wsgi(DOCUMENT, api.app)
+    # Without its security: a caller that leaves the token out is not what is tried here, and we add one to every call.
+    described_to_all = {name: part for name, part in document(api.app).items() if name != "security"}
+    schema = schemathesis.openapi.from_dict(described_to_all)
+    schema.app = api.app
     described = schema[operation.path][operation.method]
     cases = [described.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode]
 
