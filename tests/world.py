@@ -17,7 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dispatch import rounds
 from dispatch.app import create_app
-from dispatch.escalation.answers import AnswerResult, answer_page
+from dispatch.escalation.answers import answer_page
+from dispatch.escalation.case import AnswerResult
 from dispatch.escalation.queries import escalation_shapes, order_shapes
 from dispatch.escalation.service import latest_escalation
 from dispatch.foundation.clock import ManualClock, SystemClock

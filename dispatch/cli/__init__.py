@@ -12,6 +12,7 @@ from ..foundation.db import Database
 from ..foundation.errors import ConfigurationError, DispatchError
 from ..foundation.log import set_up_logs
 from ..foundation.migrate import upgrade
+from . import accounts, checks, explain, imports
 from .serve import simulator, worker
 from .up import up
 
@@ -49,5 +50,10 @@ for command in (
     up,
     worker,
     simulator,
+    checks.check,
+    explain.explain,
+    accounts.token,
+    accounts.user,
+    imports.import_group,
 ):
     main.add_command(command)

@@ -5,10 +5,8 @@ Each is idempotent: the same answer twice has one effect and gets a kind word. T
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -17,12 +15,12 @@ from sqlalchemy.orm import Session
 from ..foundation.errors import Conflict, Invalid, NotFound
 from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
-from ..orders.tables import Line, Order
+from ..orders.tables import Line
 from ..promise.moves import Request, make_move
 from ..promise.service import refresh, update_sourcing
 from ..staff.rules import MAY_DO, Skill
-from ..staff.tables import Staff
 from . import wording
+from .case import AnswerResult, Case, Outcome
 from .closing import close, release_others
 from .job import job_of, what_of
 from .mine import choices, open_pages
@@ -30,53 +28,6 @@ from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in
 from .tables import Escalation, Page
 
 PIN = re.compile(r"\b(\d{4})\b")
-
-
-class Outcome(enum.StrEnum):
-    """What an answer led to."""
-
-    DONE = "done"
-    ALREADY = "already"
-    TAKEN = "taken"
-    OVER = "over"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnswerResult:
-    """What happened, and what to tell the person."""
-
-    outcome: Outcome
-    text: str
-    ref: str | None = None
-
-
-@dataclass(kw_only=True)
-class Case:
-    """One page with its order locked, and who answers."""
-
-    session: Session
-    order: Order
-    escalation: Escalation
-    page: Page
-    staff: Staff
-    now: datetime
-    note: str | None
-    actor: str
-
-    def result(self, outcome: Outcome, text: str) -> AnswerResult:
-        """What is said about this order."""
-        return AnswerResult(outcome=outcome, text=text, ref=self.order.ref)
-
-    def say(self, kind: str, text: str) -> None:
-        """An event of the order."""
-        note = f" “{self.note}”" if self.note else ""
-        record(self.session, self.order, kind, text + note, at=self.now, actor=self.actor)
-
-    @property
-    def is_theirs(self) -> bool:
-        """This person has it, and the order is still open."""
-        return self.page.answer is Answer.ACCEPTED and self.order.status not in CLOSED
 
 
 def answer_page(
@@ -179,9 +130,11 @@ def _lost(case: Case) -> AnswerResult:
     """First acceptance wins: the second hears who has it, and what else is open."""
     if case.page.answer is None:
         case.page.answer, case.page.answered_at = Answer.LOST, case.now
-    who = case.escalation.accepted_by.name if case.escalation.accepted_by else "Somebody else"
+    holder = case.escalation.accepted_by
     others = choices(case.session, open_pages(case.session, case.staff.id))
-    return case.result(Outcome.TAKEN, wording.taken_by(case.order.ref, who=who, others=others))
+    return case.result(
+        Outcome.TAKEN, wording.taken_by(case.order.ref, who=holder.name if holder else "Somebody", others=others)
+    )
 
 
 def _over(case: Case) -> AnswerResult:

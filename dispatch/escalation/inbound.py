@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -30,6 +31,8 @@ VERBS = {
     ReplyKind.DELIVERED: Verb.DELIVERED,
     ReplyKind.HAND_BACK: Verb.HAND_BACK,
 }
+# Senders may also be names, short codes and addresses of other channels; they get no answer.
+E164 = re.compile(r"\+[1-9]\d{6,14}")
 ABOUT_OPEN = (Verb.ACCEPT, Verb.DECLINE)
 LONGEST_QUOTE = 500
 
@@ -135,7 +138,7 @@ def _note_for_customer(session: Session, text: InboundText, now: datetime) -> bo
 
 
 def _greet_stranger(session: Session, text: InboundText, now: datetime) -> None:
-    if not text.from_phone.startswith("+") or not can_be_texted(text.from_phone):
+    if not E164.fullmatch(text.from_phone) or not can_be_texted(text.from_phone):
         return
     recently = select(OutgoingText.id).where(
         OutgoingText.to_phone == text.from_phone, OutgoingText.created_at > now - timedelta(days=1)

@@ -96,7 +96,10 @@ def parse_phone(text: str, *, region: str | None = None, field: str = "phone") -
 @lru_cache(maxsize=4096)
 def can_be_texted(e164: str) -> bool:
     """Whether a number can receive texts at all: landlines can't, mobiles and undecidable ones can."""
-    number = phonenumbers.parse(e164, None)
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return False
     return phonenumbers.number_type(number) not in LANDLINE_KINDS
 
 

@@ -95,6 +95,7 @@ def _claim(session: Session, *, token_id: int, key: str, request_hash: str, now:
     mine = (IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)
     row = session.scalars(select(IdempotencyKey).where(*mine).with_for_update()).first()
     if row is None:
+        purge_idempotency_keys(session, now)
         row = IdempotencyKey(token_id=token_id, key=key, created_at=now)
         session.add(row)
     elif row.request_hash != request_hash:

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..escalation.answers import Outcome, answer_page
+from ..escalation.answers import answer_page
+from ..escalation.case import Outcome
 from ..escalation.page_view import PageView, page_view
 from ..escalation.tables import Escalation, Page
 from ..foundation import tokens

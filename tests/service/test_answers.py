@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from dispatch.escalation.answers import Outcome, answer_for_staff
+from dispatch.escalation.answers import answer_for_staff
+from dispatch.escalation.case import Outcome
 from dispatch.escalation.rules import Answer, Verb
 from dispatch.escalation.tables import Page
 from dispatch.foundation.errors import Conflict, Invalid, NotFound
