@@ -16,6 +16,15 @@ CLOSED = {
     Status.DELIVERED: "Nothing: it is delivered, and nobody is asked any more.",
     Status.CANCELLED: "Nothing: it is cancelled, and nobody is asked any more.",
 }
+CLOCKS = {
+    ClockName.SUPPLIER_CLOSING: "the other shop's closing time",
+    ClockName.PROCUREMENT: "the time the buying takes",
+    ClockName.PACKING: "packing",
+    ClockName.TRAVEL: "the way there",
+    ClockName.SHIFT_END: "the end of a shift",
+    ClockName.NOBODY_AVAILABLE: "nobody is there to do it",
+    ClockName.DEADLINE: "the promise itself",
+}
 TOO_LATE = "too late for the promise"
 AT_THE_NEXT_LOOK = "The worker does this with its next look, which is due."
 GROUPS = {Rung.AVAILABLE: "here now", Rung.ON_CALL: "on call", Rung.FOUNDER: "the founder"}
@@ -148,7 +157,7 @@ def _clock(order: Told, page: _Page) -> list[str]:
     slack = screen.slack_words(risk["slack_minutes"], promised_by=promised_by, now=page.now)
     return [
         f"{screen.LEVELS[Level(risk['level'])]}: {slack}.",
-        f"What binds: {screen.CLOCKS[ClockName(risk['binding']['clock'])]}. {risk['binding']['message']}",
+        f"What binds: {CLOCKS[ClockName(risk['binding']['clock'])]}. {risk['binding']['message']}",
         f"Act by: {page.at(risk['act_by'], 'no start would do')}.",
         f"Can still be kept with everybody's help until: {page.at(risk['late_at'], 'never')}.",
         f"Would be there, if it starts now: {page.at(risk['projected_at'], 'never, as things stand')}.",
