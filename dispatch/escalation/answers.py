@@ -23,7 +23,7 @@ from . import wording
 from .case import AnswerResult, Case, Outcome
 from .closing import close, release_others
 from .job import job_of, what_of
-from .mine import choices, open_pages
+from .mine import choices, is_superseded, newest_page, open_pages
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
 from .tables import Escalation, Page
 
@@ -50,7 +50,7 @@ def answer_page(
     if order_id is None:
         raise NotFound("There is no such page.")
     order = lock_order(session, order_id=order_id)
-    page = session.get_one(Page, page_id, populate_existing=True)
+    page = newest_page(session, order, session.get_one(Page, page_id, populate_existing=True))
     escalation = session.get_one(Escalation, page.escalation_id, populate_existing=True)
     case = Case(
         session=session,
@@ -99,6 +99,9 @@ def _accept(case: Case) -> AnswerResult:
         return _over(case)
     if escalation.state is EscalationState.ACCEPTED:
         return _lost(case)
+    if is_superseded(case.session, escalation):
+        # An older call, and this person was not asked again: the newer one decides.
+        return case.result(Outcome.OVER, wording.over(order.ref, how="asked of others"))
     page.answer, page.answered_at = Answer.ACCEPTED, case.now
     escalation.state = EscalationState.ACCEPTED
     escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now

@@ -42,3 +42,24 @@ def choices(session: Session, pages: list[Page]) -> list[str]:
         order = session.get_one(Order, page.escalation.order_id)
         result.append(f"{page.code} {order.ref} {what_of(order)[:30]}")
     return result
+
+
+def is_superseded(session: Session, escalation: Escalation) -> bool:
+    """Whether there has been a later call for help about the same order: then that one counts."""
+    later = select(Escalation.id).where(Escalation.order_id == escalation.order_id, Escalation.id > escalation.id)
+    return session.scalars(later.limit(1)).first() is not None
+
+
+def newest_page(session: Session, order: Order, page: Page) -> Page:
+    """The same person's page of the call for help that counts: after a new promise an old code still means this order.
+
+    A page that they took, or one of somebody who was not asked again, speaks for itself.
+    """
+    if page.answer is Answer.ACCEPTED:
+        return page
+    query = (
+        select(Page)
+        .join(Escalation, Escalation.id == Page.escalation_id)
+        .where(Escalation.order_id == order.id, Page.staff_id == page.staff_id, Escalation.id > page.escalation_id)
+    )
+    return session.scalars(query.order_by(Page.id.desc()).limit(1)).first() or page

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..orders.rules import CLOSED, Status
@@ -150,9 +150,16 @@ def decide(facts: LadderFacts, now: datetime) -> Decision:
         return Decision(ends=EscalationState.RESOLVED if facts.state is EscalationState.OPEN else None)
     if facts.state is EscalationState.UNANSWERED:
         return Decision(rung=facts.rung)
-    if facts.state is EscalationState.OPEN and now > facts.promised_by:
+    return _climb(facts, now) if now <= facts.promised_by else _past_the_promise(facts, now)
+
+
+def _past_the_promise(facts: LadderFacts, now: datetime) -> Decision:
+    """Opened or handed back only now: everybody is asked once, and the next look says that it is unanswered."""
+    decision = _climb(facts, now)
+    is_new_round = facts.rung == 0 and bool(decision.ask)
+    if facts.state is EscalationState.OPEN and not is_new_round:
         return Decision(ends=EscalationState.UNANSWERED, rung=facts.rung)
-    return _climb(facts, now)
+    return replace(decision, next_check_at=now)
 
 
 def _accepted(facts: LadderFacts, now: datetime) -> Decision:

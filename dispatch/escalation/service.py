@@ -78,7 +78,9 @@ def ladder_facts(
 ) -> LadderFacts:
     """What the ladder decides from, for an order and the escalation that counts for it."""
     policy = order.branch.policy
-    counts = escalation is not None and (escalation.state in LIVE or escalation.state is EscalationState.UNANSWERED)
+    # A new promise after an unanswered call is worth a call for help of its own.
+    is_unanswered = escalation is not None and escalation.state is EscalationState.UNANSWERED
+    counts = escalation is not None and (escalation.state in LIVE or (is_unanswered and now > order.promised_by))
     current = escalation if counts else None
     need = current.need if current else need_of(
         needs_buying=assessment.needs_buying, can_be_carried=assessment.can_be_carried

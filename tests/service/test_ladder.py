@@ -297,6 +297,33 @@ def test_unanswered_is_red_and_still_takes_a_yes(ladder: World) -> None:
     ladder.ignore_rest()
 
 
+def test_a_new_promise_after_an_unanswered_call_has_a_ladder_of_its_own(ladder: World) -> None:
+    ref = in_danger(ladder)
+    ladder.advance(minutes=40)
+    assert ladder.escalation(ref)["state"] == "unanswered"
+    old = ladder.phone("Ravi").expects(ref).code
+    ladder.change(ref, promised_by=ladder.now + timedelta(minutes=33), why="the customer can wait")
+    ladder.tick()
+    assert ladder.escalation(ref)["state"] == "open"
+    assert ladder.asked(ref)[:2] == ["Ravi", "Sita"]
+    ladder.phone("Sita").expects(ref)
+    # The old code still means this order, and takes the call that counts.
+    ladder.phone("Ravi").replies(f"{old}A").expects("yours")
+    assert ladder.escalation(ref)["accepted_by"]["name"] == "Ravi"
+    assert ladder.escalation(ref)["state"] == "accepted"
+    ladder.ignore_rest()
+
+
+def test_handed_back_past_the_promise_others_are_asked_all_the_same(ladder: World) -> None:
+    ref = in_danger(ladder)
+    ladder.phone("Ravi").expects(ref).replies("#A").expects("yours")
+    ladder.advance(minutes=45)
+    ladder.phone("Ravi").replies("#R").expects("handed back")
+    assert ladder.escalation(ref)["state"] == "unanswered"
+    ladder.phone("Sita").expects("as early as you can").replies("#A").expects("yours")
+    ladder.ignore_rest()
+
+
 def test_an_order_whose_look_fails_does_not_keep_others_from_theirs(ladder: World) -> None:
     bad, good = ready(ladder), ready(ladder, customer_name="Zoe")
     # Something no service writes: a zone that does not exist any more.
@@ -315,14 +342,14 @@ def test_an_order_whose_look_fails_does_not_keep_others_from_theirs(ladder: Worl
 def test_codes_are_never_used_again(ladder: World) -> None:
     first = in_danger(ladder)
     ladder.phone("Ravi").expects(first)
-    ladder.change(first, travel_minutes=5)
+    ladder.move(first, "deliver")
     ladder.tick()
     ladder.clock.advance(minutes=60)
     second = in_danger(ladder)
     old = ladder.phone("Ravi").code
     assert ladder.phone("Ravi").expects(second, "take").code != old
     # The old code is about the old order, whatever has happened since.
-    ladder.phone("Ravi").replies(f"{old}A").expects(first, "safe already")
+    ladder.phone("Ravi").replies(f"{old}A").expects(first, "delivered already")
     assert ladder.escalation(second)["state"] == "open"
     ladder.ignore_rest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -295,6 +296,29 @@ def test_it_is_unanswered_just_past_the_promise() -> None:
                    people=(ravi, sita), promised_by=NOW)  # fmt: skip
     assert decide(facts, NOW).ends is None
     assert decide(facts, NOW + timedelta(seconds=1)).ends is EscalationState.UNANSWERED
+
+
+def test_unanswered_it_stays_so_past_the_promise() -> None:
+    facts = ladder(state=EscalationState.UNANSWERED, level=Level.LATE, rung=3, promised_by=NOW - MINUTE)
+    assert decide(facts, NOW) == Decision(rung=3)
+
+
+@pytest.mark.parametrize("state", [None, EscalationState.OPEN])
+def test_past_the_promise_everybody_is_asked_once_and_the_next_look_ends_it(state: EscalationState | None) -> None:
+    """An order first seen past its promise, or handed back then."""
+    facts = ladder(state=state, level=Level.LATE, promised_by=NOW - MINUTE, late_at=None)
+    decision = decide(facts, NOW)
+    assert ids(decision) == [RAVI, SITA, TARIQ, ANAND]
+    assert (decision.opens, decision.ends, decision.next_check_at) == (state is None, None, NOW)
+    pages = tuple(page(person.id) for person in EVERYBODY)
+    over = decide(replace(facts, state=EscalationState.OPEN, rung=decision.rung, pages=pages), NOW)
+    assert over.ends is EscalationState.UNANSWERED
+
+
+def test_past_the_promise_and_nobody_to_ask() -> None:
+    facts = ladder(level=Level.LATE, promised_by=NOW - MINUTE, people=())
+    assert decide(facts, NOW).opens
+    assert decide(replace(facts, state=EscalationState.OPEN), NOW).ends is EscalationState.UNANSWERED
 
 
 def test_whoever_accepted_is_reminded_once() -> None:
