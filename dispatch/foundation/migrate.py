@@ -9,8 +9,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from .db import Database
+from .errors import Unavailable
 
 # One number for all machines that migrate at once; PostgreSQL lets one of them pass.
 MIGRATION_LOCK = 4_071_990
@@ -41,8 +43,11 @@ def _run(db: Database, move: str, revision: str) -> None:
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Bring the schema up; safe to run twice and by several machines at once."""
-    _run(db, "upgrade", revision)
+    """Bring the schema up; safe to run twice and by several machines at once. Raises Unavailable."""
+    try:
+        _run(db, "upgrade", revision)
+    except OperationalError as error:
+        raise Unavailable("The database is busy or can't be reached: check DISPATCH_DATABASE_URL.") from error
 
 
 def downgrade(db: Database, revision: str) -> None:

@@ -57,10 +57,11 @@ def refresh(session: Session, order: Order, now: datetime) -> None:
 
 def place(session: Session, new: NewOrder, now: datetime, *, actor: str, region: str | None) -> tuple[Order, bool]:
     """Take an order; False when this `external_id` was here before, with the first order. Raises Invalid, NotFound."""
-    phone = orders.check_new_order(new, now, region=region)
+    # Before anything is checked: a repeat is a repeat, also after its promise has passed.
     first = _with_external_id(session, new.external_id)
     if first is not None:
         return first, False
+    phone = orders.check_new_order(new, now, region=region)
     try:
         # The savepoint is for the race of two machines with the same external_id: the unique key stops the second.
         with session.begin_nested():
