@@ -76,7 +76,7 @@ def explanation(session: Session, ref: str, now: datetime, links: Links) -> dict
 def _look(session: Session, order: Order, escalation: Escalation | None, now: datetime) -> Look:
     facts = gather(session, order, now)
     assessment = assess(facts, now)
-    ladder = ladder_facts(session, order, escalation, assessment, now)
+    ladder = ladder_facts(order, escalation, assessment, facts, now)
     taker = session.get(Staff, order.taker_id) if order.taker_id else None
     return Look(facts=facts, assessment=assessment, ladder=ladder, taker=taker.name if taker else None)
 

@@ -17,9 +17,9 @@ from ..orders.service import record
 from ..orders.tables import Order
 from ..orders.timetable import generation, rearm, set_next_check
 from ..procurement.stock import settle_shelf
-from ..promise.facts import gather
 from ..promise.rules import Assessment
 from ..promise.service import read_clock, update_sourcing
+from ..promise.steps import Facts
 from ..staff.rules import Person
 from ..staff.tables import Staff
 from . import wording
@@ -54,8 +54,8 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
         return True
     if settle_shelf(session, order, now):
         update_sourcing(session, order, now)
-    assessment = read_clock(session, order, now)
-    facts = ladder_facts(session, order, escalation, assessment, now)
+    assessment, known = read_clock(session, order, now)
+    facts = ladder_facts(order, escalation, assessment, known, now)
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
     looks = [at for at in (assessment.next_check_at, decision.next_check_at) if at]
@@ -74,7 +74,7 @@ def latest_escalation(session: Session, order_id: int) -> Escalation | None:
 
 
 def ladder_facts(
-    session: Session, order: Order, escalation: Escalation | None, assessment: Assessment, now: datetime
+    order: Order, escalation: Escalation | None, assessment: Assessment, known: Facts, now: datetime
 ) -> LadderFacts:
     """What the ladder decides from, for an order and the escalation that counts for it."""
     policy = order.branch.policy
@@ -91,7 +91,7 @@ def ladder_facts(
         need=need,
         promised_by=order.promised_by,
         late_at=assessment.late_at,
-        people=gather(session, order, now).people,
+        people=known.people,
         step_min=timedelta(seconds=policy.step_min_seconds),
         step_max=timedelta(seconds=policy.step_max_seconds),
         state=current.state if current else None,

@@ -224,17 +224,18 @@ def apply_news(session: Session, order: Order, line: Line, news: ProcurementNews
     record(session, order, f"line_{news.state.value}", text, at=now, actor=actor, data=data)
 
 
-def source_line(session: Session, order: Order, line: Line, now: datetime, *, field: str) -> None:
-    """Keep a new line's goods on the shelf when they are there, else leave it to be procured.
-
-    Raises Invalid for a sku we don't know.
-    """
-    if line.sku is None:
-        return
-    item = find_item(session, line.sku)
-    if item is None:
+def name_item(session: Session, line: Line, *, field: str) -> None:
+    """Tie a new line to the item of its sku. Raises Invalid naming `field` for a sku we don't know."""
+    item = find_item(session, line.sku) if line.sku else None
+    if line.sku and item is None:
         raise Invalid(field, f"there is no item {line.sku[:40]!r}: add it first, or leave the sku out")
-    line.item_id = item.id
-    stock = make_stock(session, item.id, order.branch_id)
+    line.item_id = item.id if item else None
+
+
+def source_line(session: Session, order: Order, line: Line, now: datetime) -> None:
+    """Keep a new line's goods on the shelf when they are there, else leave it to be procured."""
+    if line.item_id is None:
+        return
+    stock = make_stock(session, line.item_id, order.branch_id)
     if available(session, stock) >= line.quantity:
         keep(session, stock, line, now)

@@ -54,9 +54,10 @@ def keep(session: Session, stock: Stock, line: Line, now: datetime) -> None:
 
 
 def kept_for(session: Session, line_ids: list[int]) -> list[Reservation]:
-    """The reservations of these lines that have not been released, by stock: the order in which they are locked."""
-    query = select(Reservation).where(Reservation.line_id.in_(line_ids), Reservation.released_at.is_(None))
-    return list(session.scalars(query.order_by(Reservation.stock_id)))
+    """The reservations of these lines that have not been released, by item: the order in which shelves are locked."""
+    query = select(Reservation).join(Stock, Stock.id == Reservation.stock_id)
+    query = query.where(Reservation.line_id.in_(line_ids), Reservation.released_at.is_(None))
+    return list(session.scalars(query.order_by(Stock.item_id)))
 
 
 def lock_stock(session: Session, stock_id: int) -> Stock:

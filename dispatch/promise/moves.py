@@ -67,9 +67,7 @@ def _hand_over(session: Session, order: Order, request: Request, now: datetime, 
 def _deliver(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
     """A fact: whatever must have happened before is filled in, each with its own event."""
     pin = order.pin or ""
-    if order.proof is Proof.PIN and not hmac.compare_digest(
-        (request.pin or "").strip().encode(), pin.encode()
-    ):
+    if order.proof is Proof.PIN and not hmac.compare_digest((request.pin or "").strip().encode(), pin.encode()):
         raise Invalid("pin", "is not the one the customer was sent: ask them for the 4 digits")
     for line in order.lines:
         if line.sourcing not in IN_HAND:

@@ -29,13 +29,15 @@ from .assess import assess
 from .facts import gather
 from .moves import Request, make_move
 from .rules import Assessment
+from .steps import Facts
 from .tables import Watch
 
 
-def read_clock(session: Session, order: Order, now: datetime) -> Assessment:
-    """Assess an order and write down what the clock says; the caller holds the order's lock."""
+def read_clock(session: Session, order: Order, now: datetime) -> tuple[Assessment, Facts]:
+    """Assess an order and write down what the clock says, and from what; the caller holds the order's lock."""
     session.flush()
-    result = assess(gather(session, order, now), now)
+    facts = gather(session, order, now)
+    result = assess(facts, now)
     watch = session.get(Watch, order.id)
     if watch is None:
         watch = Watch(order_id=order.id, level=result.level, level_since=now)
@@ -45,7 +47,7 @@ def read_clock(session: Session, order: Order, now: datetime) -> Assessment:
     watch.act_by, watch.late_at, watch.projected_at = result.act_by, result.late_at, result.projected_at
     watch.clock, watch.message, watch.assessed_at = result.clock, result.message, now
     session.flush()
-    return result
+    return result, facts
 
 
 def refresh(session: Session, order: Order, now: datetime) -> None:
@@ -84,10 +86,11 @@ def _with_external_id(session: Session, external_id: str | None) -> Order | None
 
 
 def _source(session: Session, order: Order, lines: list[Line], now: datetime) -> None:
-    # By sku, so that two orders for the same two items lock the shelf in the same order.
-    for line in sorted(lines, key=lambda line: line.sku or ""):
-        field = f"lines.{order.lines.index(line)}.sku"
-        procurement.source_line(session, order, line, now, field=field)
+    for line in lines:
+        procurement.name_item(session, line, field=f"lines.{order.lines.index(line)}.sku")
+    # By item, as everywhere: two orders for the same two items lock their shelves in the same order.
+    for line in sorted(lines, key=lambda line: line.item_id or 0):
+        procurement.source_line(session, order, line, now)
 
 
 def preview(session: Session, new: NewOrder, now: datetime, *, region: str | None) -> Assessment:
@@ -96,11 +99,8 @@ def preview(session: Session, new: NewOrder, now: datetime, *, region: str | Non
     branch = get_branch(session, new.branch)
     lines = [orders.make_line(line, now) for line in new.lines]
     for index, line in enumerate(lines):
-        item = procurement.find_item(session, line.sku) if line.sku else None
-        if line.sku and item is None:
-            raise Invalid(f"lines.{index}.sku", f"there is no item {line.sku[:40]!r}: leave the sku out")
-        shelf = find_stock(session, item.id, branch.id) if item else None
-        line.item_id = item.id if item else None
+        procurement.name_item(session, line, field=f"lines.{index}.sku")
+        shelf = find_stock(session, line.item_id, branch.id) if line.item_id else None
         if shelf and available(session, shelf) >= line.quantity:
             line.sourcing = Sourcing.IN_STOCK
     order = Order(
