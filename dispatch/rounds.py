@@ -9,8 +9,8 @@ from sqlalchemy import select
 from .customers.service import relay_events
 from .escalation.inbound import handle_inbound
 from .escalation.service import heard_from_provider, tend
-from .foundation.db import insert_or_update
-from .foundation.errors import Unavailable
+from .foundation.db import insert_or_update, once_more
+from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
 from .messaging.delivery import Delivery
 from .messaging.service import record_failure, unhandled
@@ -26,6 +26,7 @@ BATCH = 100
 MOST_ATTEMPTS = 5
 # An order whose look failed is looked at again after this, so that it can't keep the others from theirs.
 AFTER_FAILURE = timedelta(seconds=30)
+AFTER_BUSY = timedelta(seconds=2)
 
 
 def watch(runtime: Runtime) -> int:
@@ -40,16 +41,21 @@ def watch(runtime: Runtime) -> int:
 
 def _look(runtime: Runtime, order_id: int) -> int:
     try:
-        with runtime.db.transaction() as session:
-            return int(tend(session, order_id, runtime.clock.now(), links=runtime.links))
+        return int(
+            once_more(runtime.db, lambda session: tend(session, order_id, runtime.clock.now(), links=runtime.links))
+        )
+    except Busy:
+        log.warning("an order waits for something that somebody else holds", order_id=order_id)
+        after = AFTER_BUSY
     except Unavailable:
         raise
     except Exception:
         log.exception("an order could not be looked at", order_id=order_id)
-        later = runtime.clock.now() + AFTER_FAILURE
-        with runtime.db.transaction() as session:
-            session.get_one(Timetable, order_id).next_check_at = later
-        return 0
+        after = AFTER_FAILURE
+    later = runtime.clock.now() + after
+    with runtime.db.transaction() as session:
+        session.get_one(Timetable, order_id).next_check_at = later
+    return 0
 
 
 def relay(runtime: Runtime) -> int:
@@ -57,23 +63,30 @@ def relay(runtime: Runtime) -> int:
     with runtime.db.snapshot() as session:
         texts = [text.id for text in unhandled(session, BATCH) if text.attempts < MOST_ATTEMPTS]
         has_news = session.scalars(select(OrderEvent.id).where(OrderEvent.relayed_at.is_(None)).limit(1)).first()
-    for inbound_id in texts:
-        handle_stored(runtime, inbound_id)
+    # Failures don't count as work, or the next try would come at once and not with a later round.
+    handled = sum(handle_stored(runtime, inbound_id) for inbound_id in texts)
     if has_news is None:
-        return len(texts)
-    with runtime.db.transaction() as session:
-        return len(texts) + relay_events(session, runtime.clock.now(), links=runtime.links)
+        return handled
+    return handled + once_more(
+        runtime.db, lambda session: relay_events(session, runtime.clock.now(), links=runtime.links)
+    )
 
 
-def handle_stored(runtime: Runtime, inbound_id: int) -> None:
+def handle_stored(runtime: Runtime, inbound_id: int) -> bool:
     """Give one stored text its effect; a failure is counted and the text is tried again by a later round."""
     try:
-        with runtime.db.transaction() as session:
-            handle_inbound(session, inbound_id, runtime.clock.now())
+        once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, runtime.clock.now()))
+        return True
+    except Busy:
+        # Not the text's fault: what it is about is held by somebody else, and it waits without being given up.
+        log.warning("a text waits for something that somebody else holds", inbound_id=inbound_id)
+    except Unavailable:
+        raise
     except Exception:
         log.exception("a text could not be handled", inbound_id=inbound_id)
         with runtime.db.transaction() as session:
             record_failure(session, inbound_id)
+    return False
 
 
 def make_delivery(runtime: Runtime) -> Delivery:

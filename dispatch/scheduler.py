@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import psycopg
@@ -133,7 +134,7 @@ class Worker:
             self._schedule(name, max(again, self._runtime.clock.now()))
 
     def _watch(self) -> int:
-        did = rounds.relay(self._runtime) + rounds.watch(self._runtime)
+        did = self._relay() + rounds.watch(self._runtime)
         if did:
             self._duties["deliver"].ring()
             self._schedule("deliver", self._runtime.clock.now())
@@ -141,6 +142,16 @@ class Worker:
             rounds.beat(self._runtime, "watch")
             self._last_beat = monotonic()
         return did
+
+    def _relay(self) -> int:
+        try:
+            return rounds.relay(self._runtime)
+        except Unavailable:
+            raise
+        except Exception:
+            # Whatever is wrong with a text must not keep promises from being watched.
+            log.exception("a round failed", round="relay")
+            return 0
 
     def _audit(self) -> None:
         try:
@@ -170,11 +181,14 @@ class Worker:
     def _glance(self) -> None:
         """SQLite has no way to tell us: ask for the number that changes when another process commits."""
         path = self._runtime.db.url.database or ""
-        connection = sqlite3.connect(path, isolation_level=None)
         seen = None
-        while not self._stopping.wait(SQLITE_GLANCE_SECONDS):
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-            if version != seen:
-                seen = version
-                self.ring()
-        connection.close()
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            while not self._stopping.wait(SQLITE_GLANCE_SECONDS):
+                try:
+                    (version,) = connection.execute("PRAGMA data_version").fetchone()
+                except sqlite3.OperationalError:
+                    # Locked for longer than we wait: the next glance sees what was missed.
+                    continue
+                if version != seen:
+                    seen = version
+                    self.ring()

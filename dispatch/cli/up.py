@@ -82,7 +82,7 @@ def _die_with_parent() -> None:
 def _secret_key() -> str:
     """The key that signs links and sessions, made once and kept for the owner's eyes only."""
     path = config.INSTANCE / "secret_key"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(32))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import local_text
+from ..foundation.log import get_logger
 from ..foundation.tokens import Links
 from ..foundation.types import can_be_texted
 from ..messaging.rules import Kind
@@ -19,11 +21,15 @@ from .rules import EARNS, NoticeKind
 from .tables import Notice
 from .wording import Told, notice
 
+log = get_logger("customers")
+
 USEFUL_FOR = {
     NoticeKind.CONFIRMED: timedelta(hours=6),
     NoticeKind.ON_ITS_WAY: timedelta(hours=1),
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
+# A notice that could not be written for this long is for a person to give.
+TRIED_FOR = timedelta(minutes=5)
 
 
 def relay_events(session: Session, now: datetime, *, links: Links, limit: int = 50) -> int:
@@ -33,13 +39,27 @@ def relay_events(session: Session, now: datetime, *, links: Links, limit: int = 
     """
     query = select(OrderEvent).where(OrderEvent.relayed_at.is_(None)).order_by(OrderEvent.id).limit(limit)
     events = session.scalars(query.with_for_update(skip_locked=True)).all()
-    for event in events:
+    return sum(_relay(session, event, now, links=links) for event in events)
+
+
+def _relay(session: Session, event: OrderEvent, now: datetime, *, links: Links) -> bool:
+    """Tell of one event; False when that failed, and it is tried again until it is old news."""
+    kind = EARNS.get(event.kind)
+    try:
+        # A savepoint: what can't be told of one order must not keep the others' customers waiting.
+        with session.begin_nested():
+            event.relayed_at = now
+            if kind is not None:
+                _tell(session, event, kind, now, links=links)
+    except DBAPIError:
+        # The database's refusals end the whole transaction, which is tried again as one.
+        raise
+    except Exception:
+        log.exception("a customer could not be told", event_id=event.id, order_id=event.order_id)
+        if now - event.at < TRIED_FOR:
+            return False
         event.relayed_at = now
-        kind = EARNS.get(event.kind)
-        if kind is not None:
-            _tell(session, event, kind, now, links=links)
-    session.flush()
-    return len(events)
+    return True
 
 
 def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, *, links: Links) -> None:

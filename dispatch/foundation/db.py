@@ -7,17 +7,17 @@ import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import CheckConstraint, Engine, Index, MetaData, create_engine, event, make_url, text
+from sqlalchemy import CheckConstraint, Engine, Index, MetaData, String, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
-from .errors import Conflict, Unavailable
+from .errors import Busy, Conflict, Invalid, Unavailable
 from .types import values_of
 
 NAMES = {
@@ -30,12 +30,35 @@ NAMES = {
 BUSY_TIMEOUT_MS = 5000
 WAKE_CHANNEL = "dispatch_wake"
 AT_END = "dispatch_at_end"
+# What PostgreSQL calls them: two that wait for each other, of whom one was let go; a row that somebody else keeps.
+DEADLOCKS = {"40P01", "40001"}
+LOCK_TIMEOUT = "55P03"
+TRIES = 5
+SAME_MOMENT = "Somebody did something to it at the same moment: look again, then repeat."
+
+T = TypeVar("T")
 
 
 class Base(DeclarativeBase):
     """The base of all tables."""
 
     metadata = MetaData(naming_convention=NAMES)
+
+
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _measure(_: type[Base], name: str, attribute: QueryableAttribute[Any]) -> None:
+    """Refuse a text that doesn't fit its column, before it is written: SQLite would keep it, PostgreSQL fail late."""
+    columns = getattr(attribute.property, "columns", [])
+    most = columns[0].type.length if columns and isinstance(columns[0].type, String) else None
+
+    def fits(_: object, value: object, *__: object) -> None:
+        if isinstance(value, str) and "\x00" in value:
+            raise Invalid(name, "holds characters that can't be stored: leave them out")
+        if most is not None and isinstance(value, str) and len(value) > most:
+            raise Invalid(name, f"is too long: at most {most} characters")
+
+    if columns and isinstance(columns[0].type, String):
+        event.listen(attribute, "set", fits)
 
 
 def one_of(column: str, kind: type[enum.StrEnum]) -> CheckConstraint:
@@ -61,8 +84,13 @@ class Database:
 
     def _open_sqlite(self) -> Engine:
         if self.url.database and self.url.database != ":memory:":
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(self.url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000})
+            _make_private(Path(self.url.database))
+        engine = create_engine(
+            self.url,
+            # What failed to be written is somebody's name and address, and errors end up in logs.
+            hide_parameters=True,
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+        )
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _: Any) -> None:
@@ -82,6 +110,7 @@ class Database:
         url = self.url.set(drivername="postgresql+psycopg")
         return create_engine(
             url,
+            hide_parameters=True,
             pool_pre_ping=True,
             pool_size=pool_size,
             max_overflow=10,
@@ -120,27 +149,70 @@ class Database:
                 if options:
                     session.connection(execution_options=options)
                 yield session
-        except OperationalError as error:
-            raise Unavailable("The database is busy or can't be reached. Try again in a moment.") from error
         except (IntegrityError, StaleDataError) as error:
-            if isinstance(error, IntegrityError) and not _is_a_race(error):
+            if isinstance(error, IntegrityError) and not _is_unique_or_foreign(error):
                 raise
             # Two at the same moment, and the unique key or the version column let one of them pass.
-            raise Conflict("Somebody did something to it at the same moment: look again, then repeat.") from error
+            raise Conflict(SAME_MOMENT) from error
+        except (DataError, OverflowError) as error:
+            raise Invalid("input", "holds something that can't be stored: too long, too large or unreadable") from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("The connection to the database broke. Try again in a moment.") from error
-            raise
+            raise (_as_ours(error) or error) from error
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
 
-def _is_a_race(error: IntegrityError) -> bool:
+def _make_private(path: Path) -> None:
+    """The file before SQLite makes it, for our own eyes only; its journals get the same mode. What is there stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+def _as_ours(error: DBAPIError) -> Exception | None:
+    """What the database's refusal means to a caller; None when it is our own mistake."""
+    if _sqlstate(error) in DEADLOCKS:
+        return Conflict(SAME_MOMENT)
+    if _sqlstate(error) == LOCK_TIMEOUT:
+        return Busy("Somebody else is working on the same thing. Try again in a moment.")
+    if isinstance(error, OperationalError):
+        return Unavailable("The database is busy or can't be reached. Try again in a moment.")
+    if error.connection_invalidated:
+        return Unavailable("The connection to the database broke. Try again in a moment.")
+    return None
+
+
+def _is_unique_or_foreign(error: IntegrityError) -> bool:
     """A unique or foreign key that was fine when we looked; a broken CHECK or NOT NULL is our own mistake."""
-    code = getattr(error.orig, "sqlstate", None)
+    code = _sqlstate(error)
     return code in {"23505", "23503"} if code else any(word in str(error.orig) for word in ("UNIQUE", "FOREIGN KEY"))
+
+
+def is_a_race(error: Conflict) -> bool:
+    """Whether the database said it, of two who wrote at the same moment, and not one of our rules."""
+    return isinstance(error.__cause__, DBAPIError | StaleDataError)
+
+
+def once_more(db: Database, work: Callable[[Session], T]) -> T:
+    """Do `work` in a transaction; when it lost a race, again in a fresh one, which sees what the winner did.
+
+    For work that reads everything it decides by. A caller's own stale copy is refused by the services (StaleVersion)
+    and not tried again. Raises whatever the last try raised.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            with db.transaction() as session:
+                return work(session)
+        except Conflict as error:
+            if not is_a_race(error):
+                raise
+    with db.transaction() as session:
+        return work(session)
 
 
 def at_end(session: Session, key: Hashable, work: Callable[[Session], None]) -> None:

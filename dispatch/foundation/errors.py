@@ -9,6 +9,7 @@ DispatchError
 ├── PromisesAtStake    it would take the last way to keep a promise                  409
 ├── StaleVersion       somebody changed it since it was read; `current` is fresh     412
 ├── Unavailable        try again in a moment: the database is busy or gone           503
+│   └── Busy           only this one thing is held by somebody else; the rest goes on
 └── ConfigurationError the process cannot start; every complaint at once
 """
 
@@ -90,6 +91,10 @@ class Unavailable(DispatchError):
     def __init__(self, message: str, *, retry_after: int = 2) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """Somebody else holds what this needs; other work goes on meanwhile."""
 
 
 class ConfigurationError(DispatchError):

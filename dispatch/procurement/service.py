@@ -126,7 +126,8 @@ def put_item(
         raise Invalid("on_hand", "give a whole number from 0 to 1000000")
     suppliers = [find_supplier(session, code, field="suppliers") for code in dict.fromkeys(values.suppliers or ())]
     substitutes = _find_substitutes(session, sku, values.substitutes or ())
-    item = session.scalars(select(Item).where(Item.sku == sku).with_for_update(of=Item)).first()
+    # key_share: a line that names the item is not our rival, and would lock item and shelf the other way round.
+    item = session.scalars(select(Item).where(Item.sku == sku).with_for_update(of=Item, key_share=True)).first()
     is_new = item is None
     if item is None:
         item = Item(sku=sku, title=values.title.strip())

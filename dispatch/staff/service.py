@@ -69,8 +69,8 @@ def _rearm(session: Session, staff: Staff, now: datetime) -> None:
 
 
 def lock_staff(session: Session, staff_id: int, *, field: str = "staff_id") -> Staff:
-    """Somebody, locked. Raises NotFound."""
-    staff = session.scalars(select(Staff).where(Staff.id == staff_id).with_for_update(of=Staff)).first()
+    """Somebody, locked, but not against rows that only name them (a page that is being written). Raises NotFound."""
+    staff = session.scalars(select(Staff).where(Staff.id == staff_id).with_for_update(of=Staff, key_share=True)).first()
     if staff is None:
         raise NotFound(f"There is nobody with {field} {staff_id}.")
     return staff

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
-from ..foundation.db import AT_END, at_end
+from ..foundation.db import AT_END, at_end, is_a_race, once_more
 from ..foundation.errors import Conflict, DispatchError, Invalid
 from ..runtime import Runtime
 from . import idempotency
@@ -96,7 +96,7 @@ def _refusal(error: Exception) -> Reply | None:
     """The answer to an error that a repeat would meet again; None for what passes or is our own fault."""
     if not isinstance(error, DispatchError) or isinstance(error, idempotency.UnderWay):
         return None
-    if isinstance(error, Conflict) and idempotency.is_a_race(error):
+    if isinstance(error, Conflict) and is_a_race(error):
         return None
     answer = to_problem(error)
     return _reply(answer) if answer.status_code < 500 else None
@@ -124,7 +124,7 @@ def _run(asked: _Asked, claim: Claim | None) -> Reply:
         return operation.handler(call, **path)
 
     if operation.is_writing:
-        return idempotency.once_more(db, lambda session: _drawn_last(session, answered(session), claim))[-1]
+        return once_more(db, lambda session: _drawn_last(session, answered(session), claim))[-1]
     with db.snapshot() as session:
         return _drawn(answered(session))
 

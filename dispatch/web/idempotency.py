@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from pydantic_core import from_json
 from sqlalchemy import CursorResult, delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
-from ..foundation.db import Database
+from ..foundation.db import TRIES, Database, is_a_race
 from ..foundation.errors import Conflict, Invalid
 from .tables import IdempotencyKey
 
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(hours=24)
 LONGEST_KEY = 255
-TRIES = 5
 FIELD = "Idempotency-Key"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +43,6 @@ class UnderWay(Conflict):
     """The first request with this key has not been answered yet."""
 
     retry_after = 1
-
-
-def is_a_race(error: Conflict) -> bool:
-    """Whether the database said it, of two who wrote at the same moment, and not one of our rules."""
-    return isinstance(error.__cause__, IntegrityError | StaleDataError)
 
 
 def read_key(text: str | None) -> str | None:
@@ -138,20 +127,3 @@ def purge_idempotency_keys(session: Session, now: datetime) -> int:
     """Forget keys older than a day; answers how many."""
     statement = delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
-
-
-def once_more(db: Database, work: Callable[[Session], T]) -> T:
-    """Do `work` in a transaction; when it lost a race, again in a fresh one, which sees what the winner did.
-
-    For work that reads everything it decides by. A caller's own stale copy is refused by the services (StaleVersion)
-    and not tried again. Raises whatever the last try raised.
-    """
-    for _ in range(TRIES - 1):
-        try:
-            with db.transaction() as session:
-                return work(session)
-        except Conflict as error:
-            if not is_a_race(error):
-                raise
-    with db.transaction() as session:
-        return work(session)

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from ..escalation.inbound import handle_inbound
 from ..escalation.service import heard_from_provider
+from ..foundation.db import once_more
 from ..foundation.errors import Invalid, NotAllowed
 from ..foundation.log import get_logger
 from ..messaging.service import record_inbound, record_receipt
 from .auth import count_failure, current_runtime
-from .idempotency import once_more
 from .schemas import LARGEST_ID
 
 log = get_logger("web.twilio")

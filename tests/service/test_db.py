@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import ForeignKey, event, text
+from sqlalchemy import ForeignKey, event, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 
 from dispatch.foundation import db as foundation_db
-from dispatch.foundation.db import Database, at_end, sqlite_url, wake
-from dispatch.foundation.errors import Conflict, Unavailable
+from dispatch.foundation.db import Database, at_end, once_more, sqlite_url, wake
+from dispatch.foundation.errors import Conflict, Invalid, Unavailable
 from dispatch.foundation.types import UtcDateTime
+from dispatch.orders.tables import Branch
 from tests.postgres import PostgresServer
 
 
@@ -334,3 +337,71 @@ class TestPostgresqlGoesAway:
                 other.get_one(Counter, "a").value = 8
         hasty.dispose()
         assert value(postgres_file_db) == 7
+
+
+def test_a_text_that_does_not_fit_its_column_names_it(db: Database) -> None:
+    for bad, why in (("x" * 201, "too long"), ("a\x00b", "can't be stored")):
+        with pytest.raises(Invalid, match=why) as caught:
+            Branch(name=bad)
+        assert caught.value.errors[0].field == "name"
+    assert Branch(name="x" * 200).name == "x" * 200
+
+
+@pytest.mark.parametrize("number", [2**63, 10**20])
+def test_what_a_database_can_not_take_is_the_callers_mistake(db: Database, number: int) -> None:
+    with pytest.raises(Invalid, match="can't be stored"), db.transaction() as session:
+        session.get(Mark, number)
+
+
+def test_what_was_written_is_not_in_the_error(db: Database) -> None:
+    where = " ".join(["14", "Hill", "Road"])
+    with pytest.raises(Exception) as caught, db.transaction() as session:  # noqa: PT011 - each has its own
+        session.execute(text("INSERT INTO nowhere VALUES (:secret)"), {"secret": where})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "nowhere" in told
+    assert where not in told
+
+
+def test_a_new_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        db = Database(sqlite_url(tmp_path / "new" / "a.db"))
+        with db.transaction() as session:
+            session.execute(text("CREATE TABLE a (b INTEGER)"))
+            modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()}
+        db.dispose()
+    finally:
+        os.umask(before)
+    assert set(modes.values()) == {0o600}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.postgresql
+def test_of_two_that_wait_for_each_other_one_does_it_again(postgresql_db: Database) -> None:
+    """A deadlock is a race like any other: whoever was let go decides again, in a fresh transaction."""
+    with postgresql_db.transaction() as session:
+        Base.metadata.create_all(session.connection())
+        session.add_all([Counter(name="a", value=0), Counter(name="b", value=0)])
+    both_hold = threading.Barrier(2)
+    tries: list[str] = []
+
+    def cross(first: str, second: str) -> None:
+        def work(session: Session) -> None:
+            tries.append(first)
+            for name in (first, second):
+                session.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + 1))
+                if name == first and len(tries) <= 2:
+                    both_hold.wait(10)
+
+        once_more(postgresql_db, work)
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(cross, "a", "b"), pool.submit(cross, "b", "a")]:
+                done.result(20)
+        with postgresql_db.snapshot() as session:
+            assert session.scalars(select(Counter.value)).all() == [2, 2]
+    finally:
+        with postgresql_db.transaction() as session:
+            Base.metadata.drop_all(session.connection())
+    assert len(tries) == 3

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy import text as sql_text
+from sqlalchemy.orm import Session
 
 from dispatch import rounds
+from dispatch.customers import service as customers
 from dispatch.customers.tables import Notice
+from dispatch.escalation.service import tend
 from dispatch.foundation.db import Base
 from dispatch.messaging import service as messaging
 from dispatch.messaging.tables import InboundText, OutgoingText
-from dispatch.orders.tables import Heartbeat, OrderEvent, Timetable
+from dispatch.orders.tables import Branch, Heartbeat, OrderEvent, Timetable
+from dispatch.scheduler import Worker
 from tests.world import World, at_once, city, world
 
 __all__ = ["city", "world"]
@@ -127,6 +132,81 @@ def test_a_text_that_can_not_be_handled_is_given_up_and_stays_to_be_read(busy: W
     assert rows[good].handled_at is not None
     assert rows[bad].handled_at is None
     assert rounds.relay(busy.runtime) == 0
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_what_somebody_holds_waits_without_being_given_up_and_the_rest_goes_on(
+    busy: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that is held for long stalls neither the watch nor the texts, and costs a text none of its tries."""
+    held, free = (busy.order(minutes=34, customer_name=name) for name in ("Eve", "Fay"))
+    held_id, free_id = busy.order_row(held).id, busy.order_row(free).id
+    text = store(busy, "what?")
+
+    def wait_in_vain(session: Session, *_: object, **__: object) -> None:
+        session.execute(sql_text("SET LOCAL lock_timeout = 50"))
+        session.execute(select(Branch).with_for_update())
+
+    def tend_one(session: Session, order_id: int, *more: Any, **named: Any) -> bool:
+        if order_id == held_id:
+            wait_in_vain(session)
+        return tend(session, order_id, *more, **named)
+
+    monkeypatch.setattr(rounds, "handle_inbound", wait_in_vain)
+    monkeypatch.setattr(rounds, "tend", tend_one)
+    with busy.db.transaction() as elsewhere:
+        elsewhere.execute(update(Timetable).where(Timetable.order_id == held_id).values(next_check_at=busy.now))
+        elsewhere.execute(update(Timetable).where(Timetable.order_id == free_id).values(next_check_at=busy.now))
+    with busy.db.transaction() as elsewhere:
+        elsewhere.execute(select(Branch).with_for_update())
+        for _ in range(rounds.MOST_ATTEMPTS):
+            rounds.relay(busy.runtime)
+        rounds.watch(busy.runtime)
+    monkeypatch.undo()
+    (row,) = busy.look(select(InboundText).where(InboundText.id == text))
+    assert (row.attempts, row.handled_at) == (0, None)
+    looks = {row.order_id: row for row in busy.look(select(Timetable))}
+    assert looks[held_id].next_check_at == busy.now + rounds.AFTER_BUSY
+    assert looks[free_id].next_check_at != busy.now
+    assert rounds.relay(busy.runtime) >= 1
+
+
+def test_a_customer_that_can_not_be_told_does_not_keep_the_others_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = customers.notice
+
+    def stumble(kind: Any, facts: Any) -> str:
+        if facts.name == "Poison":
+            raise ValueError(facts.name)
+        return told(kind, facts)
+
+    monkeypatch.setattr(customers, "notice", stumble)
+    for name in ("Poison", "Ada"):
+        world.order("20:30", customer_name=name)
+    assert rounds.relay(world.runtime) >= 1
+    assert rounds.relay(world.runtime) == 0
+    assert len(world.look(select(Notice.id))) == 1
+    assert len(world.look(select(OrderEvent.id).where(OrderEvent.relayed_at.is_(None)))) == 1
+    world.clock.advance(seconds=customers.TRIED_FOR.total_seconds())
+    assert rounds.relay(world.runtime) == 1
+    assert not world.look(select(OrderEvent.id).where(OrderEvent.relayed_at.is_(None)))
+    world.ignore_rest()
+
+
+def test_a_relay_that_fails_does_not_keep_promises_from_being_watched(
+    busy: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+
+    def fail(_: object) -> int:
+        raise ValueError("a bad text")
+
+    monkeypatch.setattr(rounds, "relay", fail)
+    monkeypatch.setattr(rounds, "watch", lambda runtime: looked.append(runtime) or 0)
+    Worker(busy.runtime)._watch()
+    assert looked == [busy.runtime]
 
 
 def test_the_audit_finds_an_order_that_nobody_would_look_at_again(busy: World) -> None:

@@ -17,6 +17,7 @@ from dispatch.foundation.db import Database
 from dispatch.foundation.errors import Unavailable
 from dispatch.foundation.settings import Settings
 from dispatch.orders.tables import Order
+from dispatch.web import api as serving
 from dispatch.web import api_orders, idempotency
 from dispatch.web.idempotency import Claim, purge_idempotency_keys
 from dispatch.web.tables import Access, IdempotencyKey
@@ -169,14 +170,14 @@ def test_a_crash_leaves_a_lease_that_runs_out(api: Api, monkeypatch: pytest.Monk
 
 def test_a_crash_after_the_commit_has_the_answer_kept(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     body = new_order(api.clock.now())
-    once_more = idempotency.once_more
+    once_more = serving.once_more
 
     def then_crash(db: Database, work: Callable[[Session], object]) -> None:
         once_more(db, work)
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(idempotency, "once_more", then_crash)
+        patch.setattr(serving, "once_more", then_crash)
         with pytest.raises(Crash):
             api.post("/orders", body, Idempotency_Key="a")
     assert orders(api) == 1
