@@ -13,6 +13,8 @@ from opening_hours import OpeningHours, ParserError, State, UnknownCountryError 
 
 from .errors import Invalid
 
+LONGEST_HOURS = 500
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Span:
@@ -47,6 +49,9 @@ def checked_hours(text: str, *, field: str = "opening_hours") -> str:
     hint = 'write them like "Mo-Sa 10:00-19:00; PH off" or "24/7"'
     if not text.strip():
         raise Invalid(field, f"no hours given: {hint}")
+    if len(text) > LONGEST_HOURS:
+        # What was parsed is remembered: the memory would be the asker's to fill.
+        raise Invalid(field, f"is too long: at most {LONGEST_HOURS} characters")
     try:
         _parsed(text, "UTC", None)
     except (ParserError, ValueError) as error:

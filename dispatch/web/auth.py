@@ -25,6 +25,8 @@ PREFIX = "dsp_"
 LONGEST_NAME = 80
 STANDING = {Access.READER: 0, Access.OPS: 1, Access.ADMIN: 2}
 FAILED_TOKENS = "60/minute"
+FAILED_LOGINS = "20/minute"
+GUESSES = "10/minute"
 
 # Counted in this process: with several the limit is that many times higher, which does for what it protects.
 limiter = Limiter(get_remote_address, storage_uri="memory://")
@@ -60,6 +62,27 @@ def count_failure(kind: str, allowed: str) -> None:
     """
     if _limits_are_on() and not limiter.limiter.hit(parse(allowed), kind, get_remote_address()):
         raise TooMany
+
+
+def _guesses(email: str) -> tuple[str, str, str]:
+    # Hashed, because somebody else chooses how long it is and it is remembered for a minute.
+    return "guess", get_remote_address(), _digest(email.strip().lower())
+
+
+def refuse_guesses(email: str) -> None:
+    """Raises TooMany when this address has failed too often with this account, before any password is looked at.
+
+    Otherwise the right one would still be let in after a thousand wrong ones, and each would cost its hash.
+    """
+    if _limits_are_on() and not limiter.limiter.test(parse(GUESSES), *_guesses(email)):
+        raise TooMany
+
+
+def count_guess(email: str) -> None:
+    """Count a wrong password. Raises TooMany when the address has failed too often, with whomever."""
+    if _limits_are_on():
+        limiter.limiter.hit(parse(GUESSES), *_guesses(email))
+    count_failure("login", FAILED_LOGINS)
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------

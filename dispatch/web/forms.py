@@ -63,7 +63,10 @@ def local_instant(text: str, timezone: str, *, field: str) -> datetime:
     except ValueError as error:
         raise Invalid(field, "give a date and a time") from error
     there = typed if typed.tzinfo else typed.replace(tzinfo=ZoneInfo(timezone))
-    at = there.astimezone(UTC)
+    try:
+        at = there.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid(field, "give a date of this century") from error
     if typed.tzinfo is None and at.astimezone(ZoneInfo(timezone)).replace(tzinfo=None) != typed:
         raise Invalid(field, "that hour does not exist: clocks go forward then")
     return at

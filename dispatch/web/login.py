@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from .auth import count_failure, public
+from .auth import count_guess, public, refuse_guesses
 from .auth import current_runtime as runtime
 from .sessions import (
     COOKIE,
@@ -22,7 +22,6 @@ from .sessions import (
 )
 from .tables import Access
 
-FAILED_LOGINS = "20/minute"
 GENERIC = "That e-mail address and password do not belong together. Try again."
 
 
@@ -60,9 +59,10 @@ def login_page() -> ResponseReturnValue:
 def login() -> ResponseReturnValue:
     """Sign in, or say that it did not work, without saying what was wrong."""
     email, target = request.form.get("email", ""), request.form.get("next", "/")
+    refuse_guesses(email)
     user_id = check_password(runtime().db, email, request.form.get("password", ""))
     if user_id is None:
-        count_failure("login", FAILED_LOGINS)
+        count_guess(email)
         page = render_template("login.html", next=target, email=email, error=GENERIC, is_new=False)
         return page, 401
     with runtime().db.transaction() as session:

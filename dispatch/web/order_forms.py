@@ -131,7 +131,7 @@ def _chosen(value: str) -> datetime:
         at = datetime.fromisoformat(value)
     except ValueError as error:
         raise Invalid("promised_by", "choose a time") from error
-    if at.tzinfo is None:
+    if at.tzinfo is None or not 1 < at.year < 9999:
         raise Invalid("promised_by", "choose a time")
     return at.astimezone(UTC)
 

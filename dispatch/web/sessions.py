@@ -19,7 +19,7 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import Database
-from ..foundation.errors import FieldError, Invalid, NotAllowed
+from ..foundation.errors import FieldError, Invalid, NotAllowed, Unavailable
 from .auth import STANDING
 from .auth import current_runtime as runtime
 from .tables import Access, OneTimeLink, User, UserSession
@@ -34,6 +34,8 @@ R = TypeVar("R")
 
 # One hash takes 64 MB and 50 ms: more than two at a time would starve everything else on a small machine.
 _hashing = threading.BoundedSemaphore(2)
+# And few may wait for it: the threads of this process are needed for Twilio's webhooks and for those who are in.
+_at_the_door = threading.BoundedSemaphore(6)
 _hasher = argon2.PasswordHasher()
 
 
@@ -99,17 +101,22 @@ def check_password(db: Database, email: str, password: str) -> int | None:
     """The id of the user whose password this is, else None.
 
     Somebody unknown costs as much time as a wrong password, so that the answer does not tell who has an account.
+    Raises Unavailable when too many are at it.
     """
     with db.snapshot() as session:
         row = session.execute(
             select(User.id, User.password_hash).where(User.email == email.strip().lower(), User.is_active)
         ).first()
-    # No transaction is open while this waits for its turn at the processor.
-    with _hashing:
-        try:
+    if not _at_the_door.acquire(blocking=False):
+        raise Unavailable("Too many people are signing in at this moment. Try again in a few seconds.")
+    try:
+        # No transaction is open while this waits for its turn at the processor.
+        with _hashing:
             _hasher.verify(row.password_hash if row else _nobodys_hash(), password[:LONGEST_PASSWORD])
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return None
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return None
+    finally:
+        _at_the_door.release()
     return row.id if row else None
 
 

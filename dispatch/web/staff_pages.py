@@ -12,6 +12,7 @@ from ..escalation.case import Outcome
 from ..escalation.page_view import PageView, page_view
 from ..escalation.tables import Escalation, Page
 from ..foundation import tokens
+from ..foundation.db import once_more
 from ..foundation.errors import NotFound
 from ..orders.service import find_order
 from .auth import current_runtime as runtime
@@ -71,9 +72,13 @@ def answer() -> ResponseReturnValue:
     token = request.form.get("t", "")
     said = request.form.get("answer", "")
     page_id = _page_id(token)
-    note = request.form.get("note", "").strip()[:LONGEST_NOTE] or None
-    with runtime().db.transaction() as session:
-        result = answer_page(session, page_id, said, now(), note=note)
+    note = request.form.get("note", "").replace("\x00", "").strip()[:LONGEST_NOTE] or None
+    with runtime().db.snapshot() as session:
+        view = _view(session, token)
+    if view.state == "expired":
+        return _render(view, token, status=410)
+    # Once more: a race that a text would run again must not be this person's to repeat.
+    result = once_more(runtime().db, lambda session: answer_page(session, page_id, said, now(), note=note))
     with runtime().db.snapshot() as session:
         view = _view(session, token)
     is_theirs = view.state == "yours" and result.outcome in WELL

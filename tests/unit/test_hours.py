@@ -122,6 +122,11 @@ def test_bad_hours_are_refused_with_an_example(text: str) -> None:
     assert 'write them like "Mo-Sa 10:00-19:00; PH off"' in error.message
 
 
+def test_hours_that_would_fill_the_memory_are_refused() -> None:
+    with pytest.raises(Invalid, match="too long"):
+        checked_hours("; ".join(["Mo-Su 10:00-11:00"] * 100))
+
+
 def test_zone() -> None:
     assert zone(KOLKATA).utcoffset(datetime(2026, 11, 24)) == timedelta(hours=5, minutes=30)  # noqa: DTZ001
 

@@ -18,7 +18,7 @@ from dispatch.web.tables import Access, User, UserSession
 from tests.web.test_pages_kit import PASSWORD, Desk, desk, first_link, let_in, make_app, open_shop, prefilled, sign_in
 
 __all__ = ["desk"]
-PATHS = ["/", "/board/rows", "/orders/new", "/people", "/texts"]
+PATHS = ["/", "/board/rows", "/orders/new", "/people", "/stock", "/texts"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -93,11 +93,59 @@ def test_too_many_failures_are_stopped(settings: Settings, sqlite_db: Database, 
     browser = make_app(settings, sqlite_db, clock).test_client()
     limiter.reset()
     try:
-        answers = [sign_in(browser, "nobody@shop.example", "guess").status_code for _ in range(21)]
+        answers = [sign_in(browser, f"nobody{number}@shop.example", "guess").status_code for number in range(21)]
     finally:
         limiter.reset()
     assert answers[:20] == [401] * 20
     assert answers[20] == 429
+
+
+def test_who_has_guessed_too_often_is_not_let_in_with_the_right_password_either(
+    settings: Settings, sqlite_db: Database, clock: ManualClock
+) -> None:
+    from dispatch.web.auth import limiter
+
+    open_shop(sqlite_db, clock)
+    browser = make_app(settings, sqlite_db, clock).test_client()
+    limiter.reset()
+    try:
+        answers = [sign_in(browser, "admin@shop.example", "guess").status_code for _ in range(10)]
+        assert answers == [401] * 10
+        assert sign_in(browser, "Admin@shop.example ").status_code == 429
+        # Nobody else behind the same proxy is kept out.
+        assert sign_in(browser, "reader@shop.example", "guess").status_code == 401
+    finally:
+        limiter.reset()
+    assert sign_in(browser, "admin@shop.example").status_code == 303
+
+
+def test_few_wait_for_their_passwords_to_be_checked_and_the_others_are_sent_away(
+    settings: Settings, sqlite_db: Database, clock: ManualClock
+) -> None:
+    """Sixteen sign in at once, with the processor taken: threads are left for everything else."""
+    from dispatch.web.auth import limiter
+
+    open_shop(sqlite_db, clock)
+    app = make_app(settings, sqlite_db, clock)
+    limiter.reset()
+    answers: list[int] = []
+
+    def knock() -> None:
+        answers.append(sign_in(app.test_client(), "admin@shop.example").status_code)
+
+    knocking = [threading.Thread(target=knock) for _ in range(16)]
+    with sessions._hashing, sessions._hashing:
+        for thread in knocking:
+            thread.start()
+        for thread in knocking:
+            thread.join(3)
+            if len(answers) == 10:
+                break
+        sent_away = list(answers)
+    for thread in knocking:
+        thread.join(20)
+    assert sent_away == [503] * 10
+    assert answers == [503] * 10 + [303] * 6
 
 
 def test_after_signing_in_one_is_where_one_wanted_to_go(

@@ -135,6 +135,14 @@ def test_an_old_link_says_whom_to_call(desk: Desk) -> None:
         assert "Meena Iyer" in answer.text
 
 
+def test_a_link_that_has_expired_takes_nothing_either(desk: Desk) -> None:
+    (page_id, *_) = pages(desk, at_risk(desk))
+    desk.clock.advance(hours=12, minutes=1)
+    assert say(desk, page_id, "accept").status_code == 410
+    with desk.db.snapshot() as session:
+        assert session.get_one(Page, page_id).answer is not Answer.ACCEPTED
+
+
 @pytest.mark.parametrize("bad", ["", "1", "1-abcdefghijklmnop", "999-nonsense", "tracking"])
 def test_a_tampered_link_is_not_ours(desk: Desk, bad: str) -> None:
     (page_id, *_) = pages(desk, at_risk(desk))
