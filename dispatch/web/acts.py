@@ -16,7 +16,7 @@ NEXT_NEWS = {
     Sourcing.SEARCHING: Sourcing.BOUGHT,
     Sourcing.RESERVED: Sourcing.BOUGHT,
 }
-NEWS_BUTTONS = {Sourcing.SEARCHING: "Look for it", Sourcing.BOUGHT: "Mark bought"}
+ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,17 @@ def _next_news(order: Mapping[str, Any], url: str, *, is_board: bool) -> Act | N
     if is_board and len(missing) > 1:
         return Act(label=f"{len(missing)} things to buy", url=f"{url}#lines", is_link=True)
     line = missing[0]
-    state = NEXT_NEWS[Sourcing(line["sourcing"])]
-    label = NEWS_BUTTONS[state]
+    before = Sourcing(line["sourcing"])
+    # Whoever has taken the order is looking already.
+    is_sought = before is Sourcing.TO_PROCURE and (order.get("escalation") or {}).get("state") == ACCEPTED
+    state = Sourcing.BOUGHT if is_sought else NEXT_NEWS[before]
+    label = _news_button(before, state)
     if not is_board and len(missing) > 1:
         label = f"{label}: {line['title']}"
     return Act(label=label, url=f"{url}/lines/{line['id']}/procurement", fields={"state": state.value})
+
+
+def _news_button(before: Sourcing, state: Sourcing) -> str:
+    if state is Sourcing.BOUGHT:
+        return "Mark bought"
+    return "Look elsewhere" if before is Sourcing.UNAVAILABLE else "Start looking"

@@ -26,12 +26,18 @@ class Bar:
     link: str = ""
     link_text: str = ""
     is_alarm: bool = True
+    is_hint: bool = False
 
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     """Everything that must stand across the top just now."""
-    found = [_silence(session, now), _outage(session, now), _opted_out(session), _simulated(session, settings)]
+    found = [_silence(session, now), _outage(session, now), _opted_out(session), *_demo(session, settings)]
     return [bar for bar in found if bar]
+
+
+def hint(session: Session) -> str:
+    """What to try next in the demo; empty elsewhere."""
+    return guide.next_step(session) or ""
 
 
 def _silence(session: Session, now: datetime) -> Bar | None:
@@ -65,9 +71,10 @@ def _opted_out(session: Session) -> Bar | None:
     return Bar(text=text, link="/people", link_text="People")
 
 
-def _simulated(session: Session, settings: Settings) -> Bar | None:
+def _demo(session: Session, settings: Settings) -> list[Bar]:
     if settings.twilio is None or not settings.twilio.is_simulated:
-        return None
-    next_step = guide.next_step(session)
-    text = "Nothing is really sent: phones are simulated." + (f" Try this: {next_step}" if next_step else "")
-    return Bar(text=text, link="/phones", link_text="See the phones", is_alarm=False)
+        return []
+    said = "Nothing is really sent: the phones are simulated."
+    phones = Bar(text=said, link="/phones", link_text="See the phones", is_alarm=False)
+    next_step = hint(session)
+    return [phones, Bar(text=next_step, is_alarm=False, is_hint=True)] if next_step else [phones]

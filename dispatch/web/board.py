@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from . import alarms, board_view
 from .auth import current_runtime as runtime
 from .sessions import me, now, signed_in
+from .stock_view import has_suppliers
 from .tables import Access
 
 
@@ -16,6 +17,8 @@ def register(app: Flask) -> None:
     """Hang the board."""
     app.add_url_rule("/", view_func=board)
     app.add_url_rule("/board/rows", view_func=board_rows)
+    app.add_url_rule("/hint", view_func=read_hint)
+    app.context_processor(lambda: {"demo_hint": demo_hint})
 
 
 def fragment(session: Session) -> str:
@@ -24,8 +27,8 @@ def fragment(session: Session) -> str:
     found = board_view.groups(session, now(), runtime().links)
     counts = {group.key: len(group.rows) for group in found}
     version = _version(session, bars)
-    can_act = me().may(Access.OPS)
-    return render_template("_board.html", groups=found, counts=counts, bars=bars, version=version, can_act=can_act)
+    page = {"groups": found, "counts": counts, "bars": bars, "version": version, "can_act": me().may(Access.OPS)}
+    return render_template("_board.html", **page, is_bare=not found and not has_suppliers(session))
 
 
 def _version(session: Session, bars: list[alarms.Bar]) -> str:
@@ -47,3 +50,15 @@ def board_rows() -> ResponseReturnValue:
         if request.args.get("v") == _version(session, bars):
             return "", 204
         return fragment(session)
+
+
+def demo_hint() -> str:
+    """What to try next in the demo; empty elsewhere. For templates of other rooms."""
+    with runtime().db.snapshot() as session:
+        return alarms.hint(session)
+
+
+@signed_in(Access.READER)
+def read_hint() -> ResponseReturnValue:
+    """The same, for a page that keeps itself up to date."""
+    return render_template("_hint.html", hint=demo_hint())

@@ -15,7 +15,7 @@ from ..escalation.queries import board_orders
 from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation, Page
 from ..foundation.tokens import Links
-from ..orders.rules import OPEN, Status
+from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Order, OrderEvent
 from ..promise.rules import Level
 from ..promise.tables import Watch
@@ -25,6 +25,7 @@ from .acts import Act, Carrier, next_act
 from .people_view import carriers, everybody
 
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED, EscalationState.UNANSWERED)
+ASKING = (EscalationState.OPEN, EscalationState.UNANSWERED)
 MOST_ROWS = 300
 
 
@@ -44,8 +45,14 @@ class Row:
     message: str
     status: str
     who: str
+    is_taken: bool
     branch: str
     act: Act | None
+
+    @property
+    def group(self) -> str:
+        """Red is for a promise in danger that nobody has taken, or that can no longer be kept."""
+        return "taken" if self.is_taken and self.level is Level.AT_RISK else GROUP_OF[self.level]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +73,8 @@ class Help:
     is_unanswered: bool
 
 
-GROUPS = (
-    ("danger", "At risk", {Level.AT_RISK, Level.LATE}),
-    ("watch", "Watch", {Level.WATCH}),
-    ("calm", "On track", {Level.ON_TRACK}),
-)
+GROUPS = (("danger", "At risk"), ("taken", "Tight, but somebody has it"), ("watch", "Watch"), ("calm", "On track"))
+GROUP_OF = {Level.LATE: "danger", Level.AT_RISK: "danger", Level.WATCH: "watch", Level.ON_TRACK: "calm"}
 
 
 def stamp(session: Session, now: datetime, *, more: Sequence[str] = ()) -> str:
@@ -108,7 +112,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
         act = next_act(shape, able, is_board=True)
         named = branch.name if len(branches) > 1 else ""
         rows.append(_row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named))
-    sorted_in = ((key, title, tuple(row for row in rows if row.level in levels)) for key, title, levels in GROUPS)
+    sorted_in = ((key, title, tuple(row for row in rows if row.group == key)) for key, title in GROUPS)
     return [Group(key=key, title=title, rows=found) for key, title, found in sorted_in if found]
 
 
@@ -128,11 +132,29 @@ def _row(
         reason=shape["reason"] or "",
         promise=words.when_words(promised_by, timezone, now=now),
         message=risk["binding"]["message"],
-        status=words.STATUSES[Status(shape["status"])],
+        status=status_words(shape),
         who=who_words(shape, help_),
+        is_taken=is_taken(shape),
         branch=branch,
         act=act,
     )
+
+
+def status_words(shape: Mapping[str, Any]) -> str:
+    """Where it stands; while it is being bought, how far that is."""
+    missing = {Sourcing(line["sourcing"]) for line in shape["lines"]} - IN_HAND
+    status = Status(shape["status"])
+    # Several things in different states have nothing better in common than that they must be bought.
+    return (
+        words.SOURCINGS[missing.pop()] if status is Status.PROCURING and len(missing) == 1 else words.STATUSES[status]
+    )
+
+
+def is_taken(shape: Mapping[str, Any]) -> bool:
+    """Whether somebody has it in hand; nobody has while others are being asked."""
+    call = shape["escalation"]
+    state = EscalationState(call["state"]) if call else None
+    return state is EscalationState.ACCEPTED or bool(shape["carrier"] and state not in ASKING)
 
 
 def what_words(shape: Mapping[str, Any]) -> str:

@@ -148,9 +148,10 @@ def _promised_by(plain: Mapping[str, str], timezone: str) -> datetime:
     return at
 
 
-def _line(session: Session, line: TypedLine, position: int) -> NewLine:
+def read_line(session: Session, line: TypedLine, *, field: str) -> NewLine:
+    """One line; what is on our list is known by title or number. Raises Invalid naming `field`, the quantity's."""
     text = line.item.strip()
-    quantity = number(line.quantity, field=f"lines.{position}.quantity", default=1)
+    quantity = number(line.quantity, field=field, default=1)
     wish = Substitution(line.substitution) if line.substitution in set(Substitution) else Substitution.ASK
     # The list on offer shows titles, a scanner types the number: either names an item we know.
     items = session.scalars(select(Item).where((Item.sku == text) | (Item.title == text)).limit(2)).all()
@@ -176,7 +177,7 @@ def read_order(session: Session, typed: TypedOrder, branch: Branch, now: datetim
         complaints += error.errors
     for position, line in enumerate(line for line in typed.lines if line.item.strip()):
         try:
-            lines.append(_line(session, line, position))
+            lines.append(read_line(session, line, field=f"lines.{position}.quantity"))
         except Invalid as error:
             complaints += error.errors
             lines.append(NewLine(title=line.item))

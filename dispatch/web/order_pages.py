@@ -16,6 +16,7 @@ from ..promise import service as promise
 from . import board, words
 from .auth import current_runtime as runtime
 from .forms import Complaints, local_field, local_instant, number
+from .line_forms import TypedChange, field_names, is_changed, shown_rows, typed_rows, wanted_lines
 from .order_view import order_page
 from .sessions import me, now, signed_in
 from .tables import Access
@@ -23,7 +24,7 @@ from .tables import Access
 Refusal = Invalid | StaleVersion | MoveNotAllowed | Conflict
 # In the order in which they stand on the page.
 FIELDS = ("staff_id", "pin", "supplier", "ready_at", "by", "note", "reason", "address", "travel", "promised_by", "why")
-NAMES = {"address.text": "address", "travel_minutes": "travel"}
+NAMES = {"address.text": "address", "travel_minutes": "travel", "lines": "item-0"}
 
 
 def register(app: Flask) -> None:
@@ -31,6 +32,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/orders/<ref>", view_func=show_order)
     app.add_url_rule("/orders/<ref>/news", view_func=order_news)
     app.add_url_rule("/orders/<ref>", view_func=change_order, methods=["POST"])
+    app.add_url_rule("/orders/<ref>/lines", view_func=change_lines, methods=["POST"])
     app.add_url_rule("/orders/<ref>/moves", view_func=move_order, methods=["POST"])
     app.add_url_rule("/orders/<ref>/lines/<int:line_id>/procurement", view_func=news_of_line, methods=["POST"])
 
@@ -52,12 +54,13 @@ def order_news(ref: str) -> ResponseReturnValue:
     return render_template("_order_news.html", ref=ref, fresh=fresh)
 
 
-def _page(ref: str, refusal: Refusal | None = None) -> ResponseReturnValue:
+def _page(ref: str, refusal: Refusal | None = None, *, more: bool = False) -> ResponseReturnValue:
     errors, changes, mine, status = Complaints(), [], [], 200
     with runtime().db.snapshot() as session:
         page = order_page(session, ref, now(), runtime().links)
+    rows = typed_rows(request.form) if "item" in request.form else shown_rows(page["order"]["lines"])
     if isinstance(refusal, Invalid):
-        errors, status = Complaints.of(refusal.errors, FIELDS, NAMES), 422
+        errors, status = Complaints.of(refusal.errors, [*FIELDS, *field_names(rows)], NAMES), 422
     elif isinstance(refusal, StaleVersion):
         changes, mine, status = _since(page), _differences(page), 412
     elif refusal:
@@ -67,6 +70,7 @@ def _page(ref: str, refusal: Refusal | None = None) -> ResponseReturnValue:
         "is_stale": isinstance(refusal, StaleVersion),
         "changes": changes,
         "mine": mine,
+        "rows": [*rows, TypedChange()] if more else rows,
         "typed": request.form if refusal else {},
         "typed_line": str((request.view_args or {}).get("line_id", "")) if refusal else "",
         "can_act": me().may(Access.OPS),
@@ -189,13 +193,33 @@ def news_of_line(ref: str, line_id: int) -> ResponseReturnValue:
 
 
 @signed_in(Access.OPS)
+def change_lines(ref: str) -> ResponseReturnValue:
+    """Other things than before: lines that are not bought yet are changed, taken out or added."""
+    if "more" in request.form:
+        return _page(ref, more=True)
+
+    def work(session: Session) -> str:
+        order = find_order(session, ref)
+        wanted = wanted_lines(session, order, typed_rows(request.form))
+        if not is_changed(order, wanted):
+            return "Nothing was different, nothing is changed."
+        promise.change(session, ref, {"lines": wanted}, now(), actor=me().actor, if_version=version())
+        return f"{order.ref} is saved."
+
+    return save(ref, work)
+
+
+@signed_in(Access.OPS)
 def change_order(ref: str) -> ResponseReturnValue:
     """Another address or reason, or a new promise with why."""
 
     def work(session: Session) -> str:
         order = find_order(session, ref)
-        changes: dict[str, Any] = {
-            "address": text("address") or "",
+        address = text("address") or ""
+        # Coordinates belonged to the old address.
+        moved = {"lat": None, "lon": None} if address != order.address else {}
+        changes: dict[str, Any] = moved | {
+            "address": address,
             "reason": text("reason"),
             "travel_minutes": number(request.form.get("travel"), field="travel_minutes"),
         }

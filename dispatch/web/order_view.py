@@ -18,11 +18,12 @@ from ..messaging.queries import OUT, Message, list_messages
 from ..messaging.rules import Kind, TextState
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
-from ..procurement.tables import Supplier
+from ..procurement.tables import Item, Supplier
 from ..promise.rules import Level
 from . import words
 from .acts import Act, next_act
-from .board_view import people_here, what_words
+from .board_view import is_taken, people_here, status_words, what_words
+from .line_forms import CHANGEABLE
 from .people_view import everybody
 
 KINDS = {
@@ -36,6 +37,7 @@ KINDS = {
 }
 # Whoever holds a signed token may answer: a list that readers see must not hand it out.
 TOKEN = re.compile(r"([?&][tk]=)[A-Za-z0-9_-]+")
+MOST_ITEMS = 500
 BAD = {TextState.UNDELIVERED, TextState.FAILED, TextState.HELD, TextState.EXPIRED}
 
 
@@ -87,6 +89,9 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         ],
         "seen": len(history),
         "pin": order.pin,
+        "may_change_lines": order.status in CHANGEABLE,
+        "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
+        "items": session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all(),
     }
 
 
@@ -96,12 +101,14 @@ def _head(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
     is_open = status not in CLOSED
     slack = words.slack_words(risk["slack_minutes"], promised_by=promised_by, now=place.now) if is_open else ""
     moved = shape["first_promised_by"] != shape["promised_by"]
+    level = Level(risk["level"])
+    is_calmer = level is Level.AT_RISK and is_taken(shape)
     return {
         "what": what_words(shape),
         "is_open": is_open,
-        "level": risk["level"],
-        "level_words": words.LEVELS[Level(risk["level"])],
-        "status": words.STATUSES[status],
+        "level": Level.WATCH.value if is_calmer else level.value,
+        "title": _danger_words(level, slack, is_past=place.now > promised_by, is_calmer=is_calmer),
+        "status": status_words(shape),
         "slack": slack,
         "bar": words.bar_width(risk["slack_minutes"]),
         "message": risk["binding"]["message"],
@@ -112,6 +119,14 @@ def _head(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "taken": place.long(shape["created_at"]),
         "proof": words.PROOFS[Proof(shape["proof"])],
     }
+
+
+def _danger_words(level: Level, slack: str, *, is_past: bool, is_calmer: bool) -> str:
+    if is_past:
+        return slack[:1].upper() + slack[1:]
+    if level is Level.LATE:
+        return f"Can't be kept any more: {slack}"
+    return f"{'Tight, but somebody has it' if is_calmer else words.LEVELS[level]}: {slack}"
 
 
 def _other_moves(shape: Mapping[str, Any], act: Act | None) -> list[tuple[str, str, bool]]:

@@ -8,13 +8,24 @@ from typing import Any
 from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 
-from . import board, customer_pages, intake, login, order_pages, people_pages, setup, staff_pages, texts_page
+from . import (
+    board,
+    customer_pages,
+    intake,
+    login,
+    order_pages,
+    people_pages,
+    setup,
+    staff_pages,
+    stock_pages,
+    texts_page,
+)
 from .auth import public
 from .sessions import current_user
 
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
-ROOMS = (login, setup, board, intake, order_pages, people_pages, texts_page, staff_pages, customer_pages)
+ROOMS = (login, setup, board, intake, order_pages, people_pages, stock_pages, texts_page, staff_pages, customer_pages)
 
 
 def register(app: Flask) -> None:

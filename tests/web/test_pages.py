@@ -34,7 +34,7 @@ def person(desk: Desk, name: str) -> Staff:
 
 def test_the_board_says_what_for_whom_why_and_by_when(desk: Desk) -> None:
     text = desk.get("/").text
-    for word in ("Physics 2", "Arjun Mehta", "exam tomorrow", "today 20:00", "to be bought", "Look for it", desk.ref):
+    for word in ("Physics 2", "Arjun Mehta", "exam tomorrow", "today 20:00", "to be bought", "Start looking", desk.ref):
         assert word in text
 
 

@@ -1,7 +1,7 @@
 // What the pages do beyond plain HTML: a list that does not jump under a hand, that says when it is old, and forms that grow.
 (() => {
   "use strict";
-  const IDLE_MS = 6000, STALE_MS = 10000;
+  const IDLE_MS = 6000;
   const $ = (id) => document.getElementById(id);
   let lastPoll = Date.now(), lastTouch = 0, counts = "", forced = false;
 
@@ -11,7 +11,15 @@
     if (board.contains(here) && here.matches("select, input") ) return Date.now() - lastTouch < 60000;
     return Date.now() - lastTouch < IDLE_MS;
   };
-  const isPoll = (event) => event.detail.elt && event.detail.elt.id === "board" && event.detail.requestConfig.verb === "get";
+  const isPoll = (event) => event.detail.elt && /^every/.test(event.detail.elt.getAttribute("hx-trigger")) && event.detail.requestConfig.verb === "get";
+  const isBoard = (event) => isPoll(event) && event.detail.elt.id === "board";
+  // The same words again are not put in again: nothing is read out twice, and no focus is lost.
+  const says = (part) => part.textContent.replace(/\s+/g, " ").trim();
+  const isSame = ({ elt, serverResponse }) => {
+    const page = new DOMParser().parseFromString(serverResponse, "text/html"), select = elt.getAttribute("hx-select");
+    const fresh = select ? page.querySelector(select) : page.body;
+    return fresh && says(fresh) === says(elt);
+  };
   const announce = () => {
     const board = $("board"), news = $("news");
     if (!board || !news) return;
@@ -29,7 +37,10 @@
     }, { passive: true });
   }
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (!isPoll(event)) return;
+    if (!isBoard(event)) {
+      if (isPoll(event) && event.detail.xhr.status === 200 && isSame(event.detail)) event.detail.shouldSwap = false;
+      return;
+    }
     if (event.detail.xhr.status === 200 && isBusy()) {
       // The old version stays in the address, so that the next poll brings the same news again.
       event.detail.shouldSwap = false;
@@ -41,6 +52,8 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful && isPoll(event)) lastPoll = Date.now();
+    const out = $("signed-out");
+    if (out && event.detail.xhr) out.hidden = event.detail.xhr.status !== 401 && (out.hidden || !event.detail.successful);
   });
   document.addEventListener("htmx:afterSwap", () => { announce(); said(); });
   // What was done is said for a while, over the page, so that nothing moves.
@@ -66,10 +79,11 @@
   });
   setInterval(() => {
     const bar = $("stale");
-    if (!bar) return;
-    const age = Date.now() - lastPoll;
-    bar.hidden = age < STALE_MS;
-    bar.querySelector(".num").textContent = Math.round(age / 1000);
+    if (!bar || !document.querySelector("[hx-trigger^=every]")) return;
+    const age = Math.round((Date.now() - lastPoll) / 1000);
+    const out = $("signed-out");
+    bar.hidden = age < bar.dataset.after || Boolean(out && !out.hidden);
+    bar.querySelector(".num").textContent = age < 120 ? `(${age} s)` : `(${Math.round(age / 60)} min)`;
   }, 1000);
 
   // One more line of an order, or one more person: a copy of the last one, emptied.
@@ -87,7 +101,7 @@
     copy.querySelectorAll("[data-number]").forEach((part) => { part.textContent = all.length + 1; });
     last.after(copy);
     if (window.htmx) window.htmx.process(copy);
-    copy.querySelector("input").focus();
+    copy.querySelector("input:not([type=hidden])").focus();
   };
 
   // Another time typed means another time chosen, and the other way round.
