@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from .auth import count_guess, public, refuse_guesses
 from .auth import current_runtime as runtime
+from .kept import Kept, safe_path
 from .sessions import (
     COOKIE,
     check_password,
@@ -34,12 +35,6 @@ def register(app: Flask) -> None:
     app.add_url_rule("/logout", view_func=logout, methods=["POST"])
 
 
-def safe_path(target: str) -> str:
-    """A path of ours to go back to; anything else is the board."""
-    is_ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-    return target if is_ours else "/"
-
-
 def welcome(secret: str, target: str) -> Response:
     """Send somebody who has just signed in to where they wanted to go."""
     return give_cookie(make_response(redirect(target, 303)), secret)
@@ -57,16 +52,18 @@ def login_page() -> ResponseReturnValue:
 
 @public
 def login() -> ResponseReturnValue:
-    """Sign in, or say that it did not work, without saying what was wrong."""
-    email, target = request.form.get("email", ""), request.form.get("next", "/")
+    """Sign in, or say that it did not work, without saying what was wrong. A form that waits is offered, not sent."""
+    email, target, kept = request.form.get("email", ""), request.form.get("next", "/"), Kept.read(request.form)
     refuse_guesses(email)
     user_id = check_password(runtime().db, email, request.form.get("password", ""))
     if user_id is None:
         count_guess(email)
-        page = render_template("login.html", next=target, email=email, error=GENERIC, is_new=False)
+        page = render_template("login.html", next=target, email=email, error=GENERIC, is_new=False, kept=kept)
         return page, 401
     with runtime().db.transaction() as session:
         secret = sign_in(session, user_id, now())
+    if kept:
+        return give_cookie(make_response(render_template("kept.html", kept=kept)), secret)
     return welcome(secret, safe_path(target))
 
 

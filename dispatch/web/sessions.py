@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar, cast
 from urllib.parse import urlencode
 
 import argon2
-from flask import Response, g, make_response, redirect, request
+from flask import Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
@@ -22,12 +22,14 @@ from ..foundation.db import Database
 from ..foundation.errors import FieldError, Invalid, NotAllowed, Unavailable
 from .auth import STANDING
 from .auth import current_runtime as runtime
+from .kept import Kept
 from .tables import Access, OneTimeLink, User, UserSession
 
 COOKIE = "dispatch_session"
 SESSION_LIFETIME = timedelta(days=14)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
+BOARD = ("/", "/board/rows")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -216,14 +218,19 @@ def use_link(session: Session, secret: str, now: datetime) -> bool:
 
 
 def _login_first() -> Response:
-    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    target = "/login?" + urlencode({"next": back})
     if request.headers.get("HX-Request"):
-        # A redirect would be followed by the script and the login page swapped into the list.
+        # A redirect would be followed by the script and the login page swapped into the list. Only the board is left
+        # for the login page: elsewhere somebody may be typing, and the page says itself that it is signed out.
         answer = make_response("", 401)
-        answer.headers["HX-Redirect"] = "/login"
+        if request.path in BOARD or request.form.get("from") == "board":
+            answer.headers["HX-Redirect"] = "/login"
         return answer
-    return cast(Response, redirect(target, 303))
+    if request.method == "POST":
+        # Somebody filled in a form: it waits on the login page and is offered again behind it.
+        kept = Kept.of(request.path, request.form)
+        return make_response(render_template("login.html", next="/", email="", error=None, kept=kept), 401)
+    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return cast(Response, redirect("/login?" + urlencode({"next": back}), 303))
 
 
 def signed_in(least: Access) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:

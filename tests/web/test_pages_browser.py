@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
+from dispatch.foundation.clock import ManualClock
+from dispatch.foundation.db import Database
+from dispatch.foundation.settings import Settings
 from dispatch.orders.rules import Move
+from dispatch.orders.service import find_order
 from dispatch.promise import service as promise
 from dispatch.web import sessions
 from tests import factories
-from tests.web.test_pages_kit import Desk, desk
+from tests.web.test_pages_kit import Desk, desk, first_link, make_app
+from tests.web.test_pages_links import another_page, at_risk, pages, token
 
 __all__ = ["desk"]
 pytestmark = pytest.mark.browser
 SHAPES = [(1440, 900, "light"), (390, 844, "dark")]
+PHONE = {"width": 390, "height": 844}
+THUMB = 44
+# Buttons, and whatever stands on a line of its own; links inside a sentence may be as high as the sentence.
+TOO_SMALL = """least => [...document.querySelectorAll("button, .button, select, summary, nav a, input")]
+  .map(part => [part.closest("label.check, .chips label") || part, part])
+  .filter(([part]) => part.checkVisibility() && part.getBoundingClientRect().height < least - 0.5)
+  .map(([, part]) => part.id || part.textContent.trim())"""
 
 
 @dataclass
@@ -39,33 +53,45 @@ class Screen:
             return factories.make_order(session, now, factories.when(now, "19:00"), sku="atlas").ref
 
 
-@pytest.fixture
-def screen(desk: Desk, page: Page) -> Iterator[Screen]:
-    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The app on a free port; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    base = f"http://127.0.0.1:{server.port}"
-    cookie = desk.browser.get_cookie(sessions.COOKIE)
-    assert cookie is not None
-    page.context.add_cookies([{"name": sessions.COOKIE, "value": cookie.value, "url": base}])
-    yield Screen(desk, page, base)
-    page.close()
+    yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def screen(desk: Desk, page: Page) -> Iterator[Screen]:
+    cookie = desk.browser.get_cookie(sessions.COOKIE)
+    assert cookie is not None
+    with served(desk.app) as base:
+        page.context.add_cookies([{"name": sessions.COOKIE, "value": cookie.value, "url": base}])
+        yield Screen(desk, page, base)
+        page.close()
+
+
+def check(page: Page, what: str) -> None:
+    """Readable for everybody: nothing serious to complain of, nothing sideways, nothing too small for a thumb."""
+    bad = [v["id"] for v in Axe().run(page).response["violations"] if v["impact"] in {"serious", "critical"}]
+    assert bad == [], what
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), what
+    assert page.evaluate(TOO_SMALL, THUMB) == [], what
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), SHAPES)
 def test_everybody_can_read_every_page(screen: Screen, width: int, height: int, scheme: str) -> None:
     screen.page.set_viewport_size({"width": width, "height": height})
     screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    for path in ("/", "/orders/new", f"/orders/{screen.desk.ref}", "/people", "/texts", "/orders/ZZZZ"):
+    for path in ("/", "/orders/new", f"/orders/{screen.desk.ref}", "/people", "/stock", "/texts", "/orders/ZZZZ"):
         screen.open(path)
         for details in screen.page.locator("details").all():
             details.evaluate("part => { part.open = true }")
-        bad = [v["id"] for v in Axe().run(screen.page).response["violations"] if v["impact"] in {"serious", "critical"}]
-        assert bad == [], path
-        assert screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        check(screen.page, path)
 
 
 def test_the_list_is_live_but_does_not_jump_under_a_hand(screen: Screen) -> None:
@@ -109,3 +135,92 @@ def test_a_list_that_is_old_says_so(screen: Screen) -> None:
     expect(screen.page.locator("#stale")).to_be_visible(timeout=20_000)
     screen.page.unroute_all()
     expect(screen.page.locator("#stale")).to_be_hidden(timeout=10_000)
+
+
+def test_a_page_of_an_order_that_is_old_says_so(screen: Screen) -> None:
+    screen.open(f"/orders/{screen.desk.ref}")
+    screen.page.route("**/orders/**", lambda route: route.abort())
+    expect(screen.page.locator("#stale")).to_be_visible(timeout=20_000)
+    expect(screen.page.locator("#stale")).to_contain_text("The connection is gone")
+    screen.page.unroute_all()
+    expect(screen.page.locator("#stale")).to_be_hidden(timeout=10_000)
+
+
+def test_a_page_that_is_signed_out_says_so_and_keeps_what_was_typed(screen: Screen) -> None:
+    screen.open("/orders/new")
+    screen.page.fill("#name", "Lena")
+    screen.page.context.clear_cookies(name=sessions.COOKIE)
+    screen.page.fill("#item-0", "Atlas")
+    expect(screen.page.locator("#signed-out")).to_be_visible()
+    expect(screen.page.locator("#name")).to_have_value("Lena")
+
+
+def test_another_line_is_added_on_the_page_of_an_order(screen: Screen) -> None:
+    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.open(f"/orders/{screen.desk.ref}")
+    screen.page.get_by_text("Change, add or take out").click()
+    screen.page.fill("#item-1", "Atlas")
+    screen.page.get_by_role("button", name="One more thing").click()
+    expect(screen.page.locator("#item-2")).to_be_focused()
+    screen.page.fill("#item-2", "Blue paper")
+    screen.page.get_by_role("button", name="Save what they need").click()
+    expect(screen.page.get_by_role("heading", level=1)).to_have_text("Physics 2, Atlas, Blue paper")
+
+
+# --- on a phone ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_behind_a_text_is_readable_on_a_phone(screen: Screen, scheme: str) -> None:
+    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    (page_id, *_) = pages(screen.desk, at_risk(screen.desk))
+    other_id = another_page(screen.desk, page_id, "Anil")
+    screen.open(f"/a?t={token(screen.desk, 'page', page_id)}")
+    check(screen.page, "asked")
+    take = screen.page.get_by_role("button", name="I take it")
+    box = take.bounding_box()
+    assert box is not None
+    # Seen without scrolling: it takes five seconds.
+    assert box["y"] + box["height"] < PHONE["height"]
+    take.click()
+    expect(screen.page.get_by_text("It is yours. Thank you.")).to_be_visible()
+    check(screen.page, "taken")
+    screen.open(f"/a?t={token(screen.desk, 'page', other_id)}")
+    expect(screen.page.get_by_role("heading", level=1)).to_contain_text("has it")
+    check(screen.page, "somebody else's")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_customer_can_read_where_it_stands_on_a_phone(screen: Screen, scheme: str) -> None:
+    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    with screen.desk.db.snapshot() as session:
+        order_id = find_order(session, screen.desk.ref).id
+    screen.page.context.clear_cookies()
+    screen.open(f"/t?k={token(screen.desk, 'tracking', order_id)}")
+    expect(screen.page.get_by_role("heading", level=1)).to_contain_text("We are getting it for you")
+    check(screen.page, "on its way")
+    assert screen.page.locator("#stale").get_attribute("data-after") == "60"
+    expect(screen.page.locator("#signed-out")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_shop_can_be_set_up_on_a_phone(
+    settings: Settings, sqlite_db: Database, clock: ManualClock, page: Page, scheme: str
+) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    secret = first_link(sqlite_db, clock)
+    with served(make_app(settings, sqlite_db, clock)) as base:
+        page.goto(f"{base}/setup?s={secret}")
+        check(page, "empty")
+        page.get_by_role("button", name="Open the shop").click()
+        expect(page.locator("#email")).to_be_focused()
+        check(page, "with complaints")
+        page.get_by_role("button", name="One more person").click()
+        expect(page.locator("#name-2")).to_be_focused()
+        page.fill("#opening_hours", "Mo-Sa 10:00-19:00")
+        expect(page.locator("#hours")).to_contain_text("We read this as")
+        check(page, "hours read back")
+        page.close()

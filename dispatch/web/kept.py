@@ -1,0 +1,58 @@
+"""A form that was sent after the session had ended: carried through the login page and offered again, not lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from werkzeug.datastructures import MultiDict
+
+# The token of the old session is of no use in the new one; what a page keeps for itself is not shown to people.
+NOT_KEPT = "csrf_token"
+HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save"}
+LABELS = {"item": "what", "when": "by when", "promise": "promised by", "travel": "minutes to get there"}
+MOST = 60_000
+
+
+def safe_path(target: str) -> str:
+    """A path of ours to go back to; anything else is the board."""
+    is_ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if is_ours else "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Where a form was sent, and its fields in their order."""
+
+    path: str
+    fields: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, path: str, form: MultiDict[str, str]) -> Kept:
+        """What was just sent."""
+        fields = tuple((name, value) for name, value in form.items(multi=True) if name != NOT_KEPT)
+        return cls(path=path, fields=fields)
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> Kept | None:
+        """What the login page carries along; None when it carries nothing that can be read."""
+        text = form.get("kept_fields", "")
+        if not text or len(text) > MOST:
+            return None
+        try:
+            fields = tuple((str(name), str(value)) for name, value in json.loads(text))
+        except (ValueError, TypeError):
+            return None
+        return cls(path=safe_path(form.get("kept_path", "/")), fields=fields)
+
+    @property
+    def text(self) -> str:
+        """For a hidden field of the login page."""
+        return json.dumps(self.fields)
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """What was typed, in words, to look at before it is sent again."""
+        typed = [(name, value) for name, value in self.fields if value.strip() and name not in HIDDEN]
+        return [(LABELS.get(name, name.replace("_", " ")).capitalize(), value) for name, value in typed]
