@@ -157,8 +157,7 @@ def foresee(look: Look, decision: Decision, now: datetime) -> Iterator[tuple[dat
         then = assess(look.facts, at)
         ladder = replace(look.ladder, level=then.level, late_at=then.late_at)
         if ladder.state in (None, EscalationState.RESOLVED):
-            need = need_of(needs_buying=then.needs_buying, can_be_carried=then.can_be_carried)
-            ladder = replace(ladder, need=need)
+            ladder = replace(ladder, need=need_of(then, ladder.people, at))
         act = decide(ladder, at)
         if words.is_an_act(act) or then.level is not level:
             yield at, words.event(act, ladder, taker=look.taker, has_changed=then.level is not level)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..orders.rules import CLOSED, Status
-from ..promise.rules import Level
+from ..promise.rules import Assessment, Level
 from ..staff.rules import Person, Skill
 
 
@@ -75,11 +75,24 @@ SKILLS = {
 }
 
 
-def need_of(*, needs_buying: bool, can_be_carried: bool) -> Need:
-    """What to ask for: buying while goods are missing, carrying when nobody available could bring them in time."""
-    if not needs_buying:
+def need_of(assessment: Assessment, people: Sequence[Person], now: datetime) -> Need:
+    """What to ask for: buying while goods are missing, and carrying too when nobody available could bring them in time.
+
+    A help that only the founder could give whole is asked for in parts, the first one that is missing first: a buyer
+    or a rider on call must not sleep while the founder drives.
+    """
+    if not assessment.needs_buying:
         return Need.DELIVER
-    return Need.PROCURE if can_be_carried else Need.PROCURE_AND_DELIVER
+    if assessment.can_be_carried:
+        return Need.PROCURE
+    part = Need.DELIVER if assessment.can_be_bought else Need.PROCURE
+    if _anybody_below_the_founder(people, Need.PROCURE_AND_DELIVER, now):
+        return Need.PROCURE_AND_DELIVER
+    return part if _anybody_below_the_founder(people, part, now) else Need.PROCURE_AND_DELIVER
+
+
+def _anybody_below_the_founder(people: Sequence[Person], need: Need, now: datetime) -> bool:
+    return any(rung_of(person, need, now) in (Rung.AVAILABLE, Rung.ON_CALL) for person in people)
 
 
 def rung_of(person: Person, need: Need, now: datetime) -> Rung | None:

@@ -82,9 +82,7 @@ def ladder_facts(
     is_unanswered = escalation is not None and escalation.state is EscalationState.UNANSWERED
     counts = escalation is not None and (escalation.state in LIVE or (is_unanswered and now > order.promised_by))
     current = escalation if counts else None
-    need = current.need if current else need_of(
-        needs_buying=assessment.needs_buying, can_be_carried=assessment.can_be_carried
-    )  # fmt: skip
+    need = current.need if current else need_of(assessment, known.people, now)
     return LadderFacts(
         status=Status(order.status),
         level=assessment.level,

@@ -56,17 +56,19 @@ def _page(job: Job, how: str) -> str:
 def fit(build: Callable[..., str], *parts: str) -> str:
     """The text that `build` makes of the parts, the first ones shortened first until it is two segments at most.
 
-    Nothing is cut below a few words while cutting something else would do. Then goes what no GSM-7 text can hold, for
-    one Hindi letter halves the room; it stands behind the link. What is left of a part may be "...".
+    Nothing is cut below a few words while cutting something else would do. Then goes what no GSM-7 text can hold and
+    what follows it, for one Hindi letter halves the room; it stands behind the link. What is left may be "...".
     """
     words = [plain(part) for part in parts]
     for least, is_costly in ((A_FEW_WORDS, False), (0, True), (0, False)):
-        for index, part in enumerate(words):
-            if is_costly and segments(part).encoding is Encoding.GSM7:
-                continue
-            while len(words[index]) > max(least, len(MORE)) and segments(build(*words)).count > MOST_SEGMENTS:
+        for index in range(len(words)):
+            while _may_lose(words[index], least, is_costly) and segments(build(*words)).count > MOST_SEGMENTS:
                 words[index] = _shorter(words[index])
     return build(*words)
+
+
+def _may_lose(part: str, least: int, is_costly: bool) -> bool:
+    return len(part) > max(least, len(MORE)) and not (is_costly and segments(part).encoding is Encoding.GSM7)
 
 
 def _shorter(text: str) -> str:

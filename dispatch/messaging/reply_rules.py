@@ -70,8 +70,9 @@ def _grammar(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
-NUMBER_LETTER = _grammar(rf"{CODE}(?P<gap>{GAP})(?P<letter>[axpdr])(?!\.?m\b){END}{REST}")
+NUMBER_LETTER = _grammar(rf"{CODE}{GAP}(?P<letter>[axpdr])(?!\.?m\b){END}{REST}")
 LETTER_NUMBER = _grammar(rf"(?P<letter>[axpdr]){GAP}{CODE}{END}{GAP}")
+LETTER_NUMBER_NOTE = _grammar(rf"(?P<letter>[axpdr])(?=\d){CODE}{END}{REST}")
 VERB_NUMBER = _grammar(rf"(?:{VERB}){GAP}{CODE}(?P<letter>[axpdr])?{END}{REST}")
 NUMBER_VERB = _grammar(rf"{CODE}{GAP}(?:{VERB}){END}{REST}")
 BARE = _grammar(
@@ -90,11 +91,11 @@ def parse_reply(text: str) -> Reply:
     """What a text says, in any case, with any spaces and punctuation. Never raises.
 
     An answer starts the message. What follows a number and its letter ("17D left with the guard"), or a word and its
-    number ("ok 17 on my way"), is the note. A wrong acceptance would silence the ladder, and asking again costs
-    seconds, so these are not understood: a code further inside a sentence ("I am at 17 A Park Street"); an "a" that
-    stands alone before more words ("17 a Park Street", unless a comma or the like ends it); a letter first with more
-    words ("A-17 Green Park" is an address); an acceptance with second thoughts ("17A but I'm busy"); a bare word with
-    others ("no problem", "ok 10 min"), courtesies apart ("ok sir"). A number alone is UNKNOWN with its code.
+    number ("ok 17 on my way", "A17 on my way"), is the note. A wrong acceptance would silence the ladder, and asking
+    again costs seconds, so these are not understood: a code further inside a sentence ("I am at 17 A Park Street"); a
+    letter apart from its number with more words ("A-17 Green Park" is an address); an acceptance with second thoughts
+    ("17A but I'm busy"); a bare word with others ("no problem", "ok 10 min"), courtesies apart ("ok sir"). A number
+    alone is UNKNOWN with its code.
     STOP, START and HELP words count as the whole message only.
     """
     said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
@@ -102,7 +103,7 @@ def parse_reply(text: str) -> Reply:
     keyword = KEYWORDS.get(re.sub(r"[\W_]+$", "", said).lower())
     if keyword:
         return Reply(keyword)
-    for pattern in (LETTER_NUMBER, BARE, NUMBER_LETTER, VERB_NUMBER, NUMBER_VERB, NUMBER):
+    for pattern in (LETTER_NUMBER, BARE, NUMBER_LETTER, LETTER_NUMBER_NOTE, VERB_NUMBER, NUMBER_VERB, NUMBER):
         match = pattern.fullmatch(said)
         if match:
             return _answer(match.groupdict())
@@ -114,7 +115,7 @@ def _answer(found: dict[str, str | None]) -> Reply:
     code = int(digits) if digits else None
     rest = found.get("rest") or ""
     kind = _kind(found)
-    if kind is ReplyKind.ACCEPT and (_is_article(found, rest) or SECOND_THOUGHTS.search(rest)):
+    if kind is ReplyKind.ACCEPT and SECOND_THOUGHTS.search(rest):
         return Reply(ReplyKind.UNKNOWN)
     note = re.sub(r"^[\W_]+(?=\w)", "", rest) if re.search(r"\w", rest) else ""
     return Reply(kind, code, note[:500].rstrip() or None)
@@ -126,8 +127,3 @@ def _kind(found: dict[str, str | None]) -> ReplyKind:
     if letter and word in {None, ReplyKind.ACCEPT}:
         return BY_LETTER[letter.lower()]
     return word or ReplyKind.UNKNOWN
-
-
-def _is_article(found: dict[str, str | None], rest: str) -> bool:
-    """Whether the "a" is a word of a sentence: apart from its number, and more words follow without a stop."""
-    return bool(found.get("gap")) and re.match(r"\s+\w", rest) is not None

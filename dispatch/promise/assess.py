@@ -28,8 +28,8 @@ WITHOUT_A_START = (ClockName.NOBODY_AVAILABLE, ClockName.DEADLINE)
 
 
 def assess(facts: Facts, now: datetime) -> Assessment:
-    """What the clock says. Cautious lengths and available people set `act_by`; likely lengths and everybody who may
-    be asked set `late_at`, from which on nobody can keep the promise."""
+    """What the clock says. Cautious lengths and available people set `act_by`; likely lengths and whoever may still be
+    found set `late_at`, from which on nobody can keep the promise."""
     careful = View(facts=facts, is_hopeful=False)
     plan, hope = plan_of(careful), plan_of(View(facts=facts, is_hopeful=True))
     bound, last_hope = act_by(plan, facts.promised_by), act_by(hope, facts.promised_by)
@@ -51,6 +51,7 @@ def assess(facts: Facts, now: datetime) -> Assessment:
             is_past=act is not None and now > act,
         ),
         needs_buying=any(line.sourcing not in IN_HAND for line in facts.lines),
+        can_be_bought=_can_be_bought(plan, hope, facts, now),
         can_be_carried=_can_be_carried(plan, hope, facts, now),
         next_check_at=next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch),
         promised_by=facts.promised_by,
@@ -91,6 +92,14 @@ def _why_never(plan: Plan, promise: datetime) -> tuple[ClockName, str]:
             return ClockName.NOBODY_AVAILABLE, step.nobody
         bound = before if step in plan.chain else bound
     return ClockName.DEADLINE, ""
+
+
+def _can_be_bought(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool:
+    """Whether those who are available can still get the goods here in time for somebody to bring them."""
+    at = goods_at(plan, now)
+    for step in hope.chain:
+        at = finish(step, at) if at else None
+    return at is not None and at <= facts.promised_by
 
 
 def _can_be_carried(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool:

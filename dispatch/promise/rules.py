@@ -160,7 +160,10 @@ def act_by(plan: Plan, promise: datetime) -> Bound | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """What the clock says of one order at one instant. `act_by` and `late_at` are the last good instants."""
+    """What the clock says of one order at one instant. `act_by` and `late_at` are the last good instants.
+
+    `can_be_bought`, `can_be_carried`: those who are available could do that part in time, whoever does the others.
+    """
 
     level: Level
     act_by: datetime | None
@@ -169,6 +172,7 @@ class Assessment:
     clock: ClockName
     message: str
     needs_buying: bool
+    can_be_bought: bool
     can_be_carried: bool
     next_check_at: datetime | None
     promised_by: datetime

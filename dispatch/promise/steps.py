@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..foundation.hours import Span, without
+from ..foundation.hours import Span
 from ..orders.policy import Policy
 from ..orders.rules import IN_HAND, Sourcing, Status
 from ..staff.rules import Person, Skill
@@ -58,8 +58,8 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """How the facts are read. Cautious: full lengths and available people only; hopeful: likely lengths, everybody
-    who may be asked, and a way to find what the usual shops don't have."""
+    """How the facts are read. Cautious: full lengths and available people only; hopeful: likely lengths, somebody
+    for every step, whoever that will be, and a way to find what the usual shops don't have."""
 
     facts: Facts
     is_hopeful: bool
@@ -69,7 +69,12 @@ class View:
         return timedelta(seconds=round(value * 60 * (LIKELY if self.is_hopeful else 1)))
 
     def windows(self, skill: Skill) -> list[tuple[Span, str]]:
-        """When each person who may do it can be counted on, with their name."""
+        """When each person who may do it can be counted on, with their name.
+
+        Nobody here puts a promise at risk. It is not late for that: somebody may still be found, or come back.
+        """
+        if self.is_hopeful:
+            return [(self.facts.horizon, "")]
         found: list[tuple[Span, str]] = []
         for person in self.facts.people:
             if person.can(skill):
@@ -81,10 +86,7 @@ class View:
         if person.id == facts.taker_id and facts.accepted_at:
             # Whoever took it does it, shift or no shift.
             return [Span(min(facts.accepted_at, facts.horizon.start), facts.horizon.end)]
-        spans = person.windows()
-        if self.is_hopeful and person.reachable and (person.on_call or person.can_always_be_asked):
-            return without([facts.horizon], person.pauses)
-        return spans
+        return person.windows()
 
     def local(self, instant: datetime) -> str:
         """A time as the branch says it."""
@@ -137,11 +139,11 @@ def _carry(view: View) -> Step:
 
 
 def _pack(view: View) -> Step:
-    """Pack: somebody on a shift, within opening hours until somebody has accepted the order."""
+    """Pack: somebody on a shift, within opening hours until somebody has accepted the order (or may yet)."""
     facts = view.facts
     length = view.minutes(facts.policy.pack_minutes)
     shifts = [_shift_window(view, span, who, length) for span, who in view.windows(Skill.PACK)]
-    if facts.taker_id is None:
+    if facts.taker_id is None and not view.is_hopeful:
         shifts = [
             _within(shift, span.start, span.end - length, ClockName.PACKING, wording.shop_closes(view.local(span.end)))
             for shift in shifts

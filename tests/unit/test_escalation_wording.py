@@ -112,6 +112,13 @@ def test_customers_words_forge_nothing(forged: str) -> None:
     assert "evil.example" not in text
 
 
+def test_only_what_no_gsm_text_can_hold_is_cut_with_what_follows_it() -> None:
+    given = job(what="Gray’s Anatomy — हिन्दी संस्करण", reason="परीक्षा", to_where="7 Łódź Street, " + "x" * 60)
+    text = wording.page(given, code=CODE, link=LINK, takes_replies=True)
+    assert segments(text).count <= 2
+    assert "Gray's Anatomy -..." in text
+
+
 SAYINGS = {
     "yours": lambda x: wording.yours(job(to_where=x, need=Need.PROCURE_AND_DELIVER), code=CODE),
     "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE),

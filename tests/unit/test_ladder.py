@@ -22,7 +22,7 @@ from dispatch.escalation.rules import (
 )
 from dispatch.foundation.hours import Span
 from dispatch.orders.rules import Status
-from dispatch.promise.rules import Level
+from dispatch.promise.rules import Assessment, ClockName, Level
 from dispatch.staff.rules import Person, Role
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -169,6 +169,22 @@ def test_on_which_rung_somebody_stands(person: Person, need: Need, rung: Rung | 
     assert rung_of(person, need, NOW) == rung
 
 
+def clock_says(*, needs_buying: bool, can_be_bought: bool = False, can_be_carried: bool = False) -> Assessment:
+    return Assessment(
+        level=Level.AT_RISK,
+        act_by=None,
+        late_at=None,
+        projected_at=None,
+        clock=ClockName.NOBODY_AVAILABLE,
+        message="",
+        needs_buying=needs_buying,
+        can_be_bought=can_be_bought,
+        can_be_carried=can_be_carried,
+        next_check_at=None,
+        promised_by=NOW,
+    )
+
+
 @pytest.mark.parametrize(
     ("needs_buying", "can_be_carried", "need"),
     [
@@ -179,7 +195,26 @@ def test_on_which_rung_somebody_stands(person: Person, need: Need, rung: Rung | 
     ],
 )
 def test_what_is_asked_for(needs_buying: bool, can_be_carried: bool, need: Need) -> None:
-    assert need_of(needs_buying=needs_buying, can_be_carried=can_be_carried) is need
+    said = clock_says(needs_buying=needs_buying, can_be_carried=can_be_carried)
+    assert need_of(said, EVERYBODY, NOW) is need
+
+
+@pytest.mark.parametrize(
+    ("can_be_bought", "people", "need"),
+    [
+        (False, (somebody(SITA, Role.BUYER, on_call=True), somebody(RAVI, on_call=True), anand), Need.PROCURE),
+        (True, (somebody(SITA, Role.BUYER, shifts=(DAY,)), somebody(RAVI, on_call=True), anand), Need.DELIVER),
+        # Nobody but the founder could do the part that is missing.
+        (False, (somebody(RAVI, on_call=True), anand), Need.PROCURE_AND_DELIVER),
+        (True, (somebody(SITA, Role.BUYER, shifts=(DAY,)), anand), Need.PROCURE_AND_DELIVER),
+        (False, (anand,), Need.PROCURE_AND_DELIVER),
+        (False, (), Need.PROCURE_AND_DELIVER),
+    ],
+)
+def test_the_founder_alone_is_not_asked_for_what_others_could_do_in_parts(
+    can_be_bought: bool, people: tuple[Person, ...], need: Need
+) -> None:
+    assert need_of(clock_says(needs_buying=True, can_be_bought=can_be_bought), people, NOW) is need
 
 
 # --- how fast --------------------------------------------------------------------------------------------------------

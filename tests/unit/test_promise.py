@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,11 +141,19 @@ def test_why_it_can_not_be_done_by_those_who_are_here(changes: dict[str, Any], c
     assert why.lower() in result.message.lower()
 
 
-def test_somebody_on_call_is_hope_but_no_plan() -> None:
-    on_call = Person(id=3, name="Tariq", role=Role.MANAGER, phone="+447700900003", shifts=(), on_call=True)
-    assert assess(facts(people=()), NOW).level is Level.LATE
-    hoped = assess(facts(people=(on_call,)), NOW)
-    assert (hoped.level, hoped.act_by) == (Level.AT_RISK, None)
+@pytest.mark.parametrize("people", [(), (somebody(3, Role.MANAGER, shifts=(), on_call=True),)])
+def test_nobody_here_is_a_risk_and_late_only_when_the_likely_lengths_miss(people: tuple[Person, ...]) -> None:
+    alone = assess(facts(people=people), NOW)
+    assert (alone.level, alone.act_by, alone.clock) == (Level.AT_RISK, None, ClockName.NOBODY_AVAILABLE)
+    assert alone.late_at is not None
+    assert assess(facts(people=people), alone.late_at).level is Level.AT_RISK
+    assert assess(facts(people=people), alone.late_at + SECOND).level is Level.LATE
+
+
+def test_a_shop_that_is_closed_is_a_risk_until_somebody_accepts() -> None:
+    ready = facts(lines=(line(Sourcing.IN_STOCK),), status=Status.PACKING, branch_open=())
+    assert assess(ready, NOW).level is Level.AT_RISK
+    assert assess(replace(ready, taker_id=1, accepted_at=NOW), NOW).level is Level.ON_TRACK
 
 
 def test_whoever_took_it_does_it_shift_or_no_shift() -> None:
