@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.clock import Clock
 from ..foundation.db import Database
+from ..foundation.errors import Unavailable
 from ..foundation.log import get_logger
 from ..foundation.tokens import Links
 from .gateway import Attempt, Outcome, SentText, TextGateway
@@ -127,6 +128,9 @@ class Delivery:
         for part in (self._sweep, self._send_due, self._reconcile, self._look):
             try:
                 acted += part()
+            except Unavailable as error:
+                # The database is away for all of them: whoever rings says so once, without a traceback for each.
+                failures.append(error)
             except Exception as error:
                 log.exception("a part of the delivery round failed", part=part.__name__)
                 failures.append(error)

@@ -6,9 +6,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatch.foundation.errors import Unavailable
 from dispatch.messaging import service
+from dispatch.messaging.delivery import Delivery
 from dispatch.messaging.gateway import Attempt, Outcome
 from dispatch.messaging.rules import Channel, Hold, Kind, TextState
 from tests.service.test_outbox_kit import (
@@ -233,6 +235,19 @@ def test_a_listener_that_always_fails_costs_no_second_text(house: House) -> None
     house.run(times=2)
     assert house.state(made) is TextState.SENT
     assert len(house.provider.tries) == 1
+
+
+def test_a_database_that_is_away_is_no_failure_of_every_part(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be four tracebacks a second for as long as it lasts."""
+
+    def away(_: object) -> int:
+        raise Unavailable("away")
+
+    for part in ("_sweep", "_send_due", "_reconcile", "_look"):
+        monkeypatch.setattr(Delivery, part, away)
+    with capture_logs() as said, pytest.raises(Unavailable):
+        house.run()
+    assert said == []
 
 
 def test_a_failing_sweep_keeps_no_page_back(house: House) -> None:
