@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid, NotFound
+from ..messaging.service import hold_open_texts
 from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
 from ..orders.tables import Line
@@ -50,6 +51,7 @@ def answer_page(
     if order_id is None:
         raise NotFound("There is no such page.")
     order = lock_order(session, order_id=order_id)
+    hold_open_texts(session, order.id)
     page = newest_page(session, order, session.get_one(Page, page_id, populate_existing=True))
     escalation = session.get_one(Escalation, page.escalation_id, populate_existing=True)
     case = Case(

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..messaging.rules import Kind
-from ..messaging.service import Draft, enqueue, withdraw
+from ..messaging.service import Draft, enqueue, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
 from ..orders.rules import Status
 from ..orders.service import record
@@ -69,6 +69,7 @@ def _stand_down(
 
 def close(session: Session, order: Order, escalation: Escalation, end: EscalationState, now: datetime) -> None:
     """End an escalation and stand everybody down."""
+    hold_open_texts(session, order.id)
     what = what_of(order)
     if order.status in (Status.DELIVERED, Status.CANCELLED):
         body = wording.called_off(order.ref, what, is_delivered=order.status is Status.DELIVERED)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, literal, or_, update
+from sqlalchemy import case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
@@ -29,6 +29,7 @@ __all__ = [
     "claim_expired",
     "enqueue",
     "give_back",
+    "hold_open_texts",
     "mark_handled",
     "missing_receipts",
     "next_due_at",
@@ -97,6 +98,17 @@ def enqueue(session: Session, draft: Draft, now: datetime) -> int | None:
     if made is not None:
         wake(session)
     return made
+
+
+def hold_open_texts(session: Session, order_id: int) -> None:
+    """Lock an order's texts that have not left, before any of its pages is written.
+
+    A receipt locks its text and then writes the page: whoever writes the page first and withdraws the text after
+    that would wait for it crosswise.
+    """
+    is_open = literally(columns.state, TextState.QUEUED, TextState.HELD, TextState.SENDING)
+    mine = select(columns.id).where(columns.order_id == order_id, is_open).order_by(columns.id)
+    session.execute(mine.with_for_update()).all()
 
 
 def withdraw(

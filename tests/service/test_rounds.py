@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from sqlalchemy.orm import Session
 from dispatch import rounds
 from dispatch.customers import service as customers
 from dispatch.customers.tables import Notice
-from dispatch.escalation.service import tend
+from dispatch.escalation.answers import answer_page
+from dispatch.escalation.case import Outcome
+from dispatch.escalation.service import heard_from_provider, tend
 from dispatch.foundation.db import Base
 from dispatch.messaging import service as messaging
 from dispatch.messaging.tables import InboundText, OutgoingText
@@ -263,4 +266,35 @@ def test_texts_that_are_too_late_are_not_sent(world: World) -> None:
     assert not [text for text in world.city.texts() if "take" in text.body]
     assert world.pages(ref)["Ravi"]["receipt"] is None
     assert world.now - world.order_row(ref).promised_by > timedelta(minutes=10)
+    world.ignore_rest()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_a_bad_receipt_and_an_acceptance_do_not_wait_for_each_other_crosswise(world: World) -> None:
+    """A receipt holds the text and writes the page; an acceptance writes the page and withdraws the text."""
+    world.person("Ravi", role="staff")
+    ref = world.order(minutes=33)
+    rounds.watch(world.runtime)
+    page = int(world.pages(ref)["Ravi"]["id"])
+    with world.db.transaction() as session:
+        (text,) = messaging.claim(session, world.now, limit=1)
+    answers: list[object] = []
+
+    def accept() -> None:
+        with world.db.transaction() as session:
+            answers.append(answer_page(session, page, "accept", world.now).outcome)
+
+    taking = threading.Thread(target=accept)
+    with world.db.transaction() as session:
+        settled = messaging.record_receipt(
+            session, sid="SM" + "3" * 32, status="undelivered", error_code=30005, outbox_id=text.outbox_id,
+            now=world.now,
+        )  # fmt: skip
+        assert settled is not None
+        taking.start()
+        taking.join(0.5)
+        heard_from_provider(session, settled, world.now)
+    taking.join(10)
+    assert answers == [Outcome.DONE]
     world.ignore_rest()
