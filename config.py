@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from dispatch.foundation.errors import ConfigurationError
 from dispatch.foundation.settings import LOOPBACK, Settings, TwilioSettings
 
@@ -30,6 +32,8 @@ KNOWN = {
     "TWILIO_API_SECRET": "the API key's secret",
 }
 INSTANCE = Path("instance")
+# A number with its country code, a short code, or letters of one's own.
+SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{2,11}")
 
 
 class Environment:
@@ -134,8 +138,8 @@ def _public_url(env: Environment) -> str:
 
 def _region(env: Environment) -> str | None:
     region = env.get("DISPATCH_DEFAULT_REGION")
-    if region and not re.fullmatch(r"[A-Za-z]{2}", region):
-        env.complaints.append(f"DISPATCH_DEFAULT_REGION: {region!r} is not two letters like IN or DE")
+    if region and region.upper() not in SUPPORTED_REGIONS:
+        env.complaints.append(f"DISPATCH_DEFAULT_REGION: {region!r} is no country; give two letters like IN or DE")
         return None
     return region.upper() if region else None
 
@@ -155,8 +159,7 @@ def _twilio(env: Environment, secret_key: str) -> TwilioSettings | None:
         env.complaints.append("TWILIO_ACCOUNT_SID: starts with AC; the console's first page shows it")
     if not token:
         env.complaints.append("TWILIO_AUTH_TOKEN: not set; webhook signatures need it even beside an API key")
-    if not (service or number):
-        env.complaints.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM_NUMBER: texts need one as sender")
+    _check_sender(env, service, number)
     if bool(key) != bool(secret):
         env.complaints.append("TWILIO_API_KEY and TWILIO_API_SECRET: set both or neither")
     return TwilioSettings(
@@ -168,6 +171,13 @@ def _twilio(env: Environment, secret_key: str) -> TwilioSettings | None:
         api_secret=secret,
         api_url=url,
     )
+
+
+def _check_sender(env: Environment, service: str | None, number: str | None) -> None:
+    if not (service or number):
+        env.complaints.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM_NUMBER: texts need one as sender")
+    if number and not SENDER.fullmatch(number):
+        env.complaints.append("TWILIO_FROM_NUMBER: give the whole number, like +14155550100, or a short code")
 
 
 def _simulated(env: Environment, secret_key: str) -> TwilioSettings | None:
