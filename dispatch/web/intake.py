@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, flash, make_response, redirect, render_template, request
@@ -24,6 +27,8 @@ from .sessions import me, now, signed_in
 from .tables import Access
 
 MAIN = "main"
+# Before the external ids that our own form makes: nobody's number, and not shown.
+FORM = "form-"
 MOST_ITEMS = 500
 VERDICTS = {
     Level.ON_TRACK: "Yes, this can be promised",
@@ -63,6 +68,7 @@ def _form(
         "order_new.html",
         typed=typed,
         plain=typed.plain,
+        once=request.form.get("once") or secrets.token_urlsafe(12),
         errors=errors or Complaints(),
         presets=presets(branch, now(), typed.plain["promise"]),
         branch=branch.code,
@@ -92,14 +98,22 @@ def take_order() -> ResponseReturnValue:
         with runtime().db.transaction() as session:
             branch = get_branch(session, request.form.get("branch", MAIN))
             new = read_order(session, typed, branch, now(), region=region)
-            order, _ = promise.place(session, new, now(), actor=me().actor, region=region)
+            new = replace(new, external_id=_mark(typed))
+            order, is_new = promise.place(session, new, now(), actor=me().actor, region=region)
             ref = order.ref
     except Invalid as error:
         errors = Complaints.of(error.errors, typed.fields(), typed.names())
         with runtime().db.snapshot() as session:
             return _form(session, typed, errors=errors, status=422)
-    flash(f"{ref} is taken. The clock runs.")
+    flash(f"{ref} is taken. The clock runs." if is_new else f"{ref} was taken a moment ago; it is not taken twice.")
     return redirect(f"/orders/{ref}", 303)
+
+
+def _mark(typed: TypedOrder) -> str | None:
+    """The same form with the same words, sent twice by an impatient hand, is one order."""
+    once = request.form.get("once", "")
+    said = hashlib.sha256(repr((once, sorted(typed.plain.items()), typed.lines)).encode()).hexdigest()
+    return f"{FORM}{said[:32]}" if once else None
 
 
 @signed_in(Access.OPS)

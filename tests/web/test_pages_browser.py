@@ -155,6 +155,16 @@ def test_a_page_that_is_signed_out_says_so_and_keeps_what_was_typed(screen: Scre
     expect(screen.page.locator("#name")).to_have_value("Lena")
 
 
+def test_an_impatient_second_click_sends_nothing(screen: Screen) -> None:
+    sent = []
+    screen.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    screen.open("/people")
+    screen.page.get_by_text("Pause", exact=False).first.click()
+    screen.page.get_by_role("button", name="Pause").first.dblclick()
+    expect(screen.page.locator("#said")).to_contain_text("is not asked until")
+    assert len(sent) == 1
+
+
 def test_another_line_is_added_on_the_page_of_an_order(screen: Screen) -> None:
     screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     screen.open(f"/orders/{screen.desk.ref}")

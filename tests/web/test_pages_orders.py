@@ -60,6 +60,23 @@ def test_an_order_is_taken(desk: Desk) -> None:
     assert (line.sku, line.title, line.sourcing) == ("atlas", "Atlas", Sourcing.IN_STOCK)
 
 
+def test_the_same_form_sent_twice_is_one_order_and_other_words_are_another(desk: Desk) -> None:
+    once = re.search(r'name="once" value="([^"]+)"', desk.get("/orders/new").text)
+    assert once
+    form = {**TAKEN, "once": once.group(1)}
+    first = desk.post("/orders/new", form, page="/orders/new")
+    before = orders(desk)
+    again = desk.post("/orders/new", form, page="/orders/new")
+    assert again.headers["Location"] == first.headers["Location"]
+    assert orders(desk) == before
+    text = desk.get(first.headers["Location"]).text
+    assert "it is not taken twice" in text
+    assert "Their number" not in text
+    # Back in the browser's memory, then the next customer: the same form, another order.
+    desk.post("/orders/new", {**form, "name": "Ivo"}, page="/orders/new")
+    assert orders(desk) == before + 1
+
+
 def test_several_lines_known_by_number_or_not_at_all(desk: Desk) -> None:
     form = {**TAKEN, "item": ["physics-2", "", "Blue paper"], "quantity": ["2", "1", "3"], "substitution": ["ask"] * 3}
     desk.post("/orders/new", form, page="/orders/new")

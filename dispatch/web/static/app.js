@@ -104,6 +104,14 @@
     copy.querySelector("input:not([type=hidden])").focus();
   };
 
+  // An impatient second click sends nothing; after three seconds it may be a second try on a bad connection.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented || form.closest(".phone")) return;
+    if (Date.now() - (form.dataset.sent || 0) < 3000) event.preventDefault();
+    else form.dataset.sent = Date.now();
+  });
+
   // Another time typed means another time chosen, and the other way round.
   document.addEventListener("input", (event) => {
     const when = $("when");
