@@ -28,6 +28,7 @@ USEFUL_FOR = {
     NoticeKind.ON_ITS_WAY: timedelta(hours=1),
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
+NEWS = timedelta(minutes=1)
 # A notice that could not be written for this long is for a person to give.
 TRIED_FOR = timedelta(minutes=5)
 
@@ -72,7 +73,7 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
     same = select(Notice.id).where(Notice.order_id == order.id, Notice.kind == kind, Notice.round == number)
     if session.scalars(same).first() is not None:
         return
-    withheld = _reason_to_withhold(session, order, kind)
+    withheld = _reason_to_withhold(session, order, kind, is_news=now - event.at < NEWS)
     row = Notice(order_id=order.id, kind=kind, round=number, withheld=withheld, created_at=now)
     session.add(row)
     if withheld is None:
@@ -87,14 +88,16 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
         row.outbox_id = enqueue(session, draft, now)
 
 
-def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind) -> str | None:
+def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_news: bool) -> str | None:
     if order.customer_phone in opted_out(session, [order.customer_phone]):
         return "the customer asked not to be texted: phone them"
     if not can_be_texted(order.customer_phone):
         return "this is a landline: phone them"
     if order.status is Status.CANCELLED:
         return "the order was cancelled meanwhile"
-    if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY:
+    # Delivered in the same breath: both are told, in their order.
+    is_just_there = is_news and order.status is Status.DELIVERED
+    if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY and not is_just_there:
         return "it is not on its way any more"
     return None
 

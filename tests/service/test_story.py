@@ -50,6 +50,22 @@ def test_the_book_is_bought_in_time_and_delivered(story: World) -> None:
     assert not story.has_escalation(ref)
 
 
+def test_handed_over_and_delivered_in_one_breath_is_told_twice_and_long_after_once(story: World) -> None:
+    for minutes, is_told in ((0, True), (10, False)):
+        ref = place(story)
+        story.procure(ref, "bought", supplier="academic", by=story.people["Meena"])
+        story.move(ref, "pack")
+        story.move(ref, "hand_over", staff_id=story.people["Ravi"])
+        story.move(ref, "deliver")
+        # The worker was away for so long.
+        story.clock.advance(minutes=minutes)
+        story.tick()
+        customer = story.phone("Arjun Mehta")
+        if is_told:
+            customer.expects("Ravi", "on the way")
+        customer.expects("delivered").expects_nothing()
+
+
 def test_nobody_buys_it_and_the_ladder_says_so_while_there_is_time(story: World) -> None:
     ref = place(story)
     story.advance(to="16:45")
