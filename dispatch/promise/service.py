@@ -32,6 +32,9 @@ from .rules import Assessment
 from .steps import Facts
 from .tables import Watch
 
+# How the history names what may be changed.
+WORDS = {"address": "address", "lat": "latitude", "lon": "longitude", "reason": "reason", "travel_minutes": "way (min)"}
+
 
 def read_clock(session: Session, order: Order, now: datetime) -> tuple[Assessment, Facts]:
     """Assess an order and write down what the clock says, and from what; the caller holds the order's lock."""
@@ -130,7 +133,8 @@ def change(
     said = []
     for name in ("address", "lat", "lon", "reason", "travel_minutes"):
         if name in changes and getattr(order, name) != changes[name]:
-            said.append(f"{name.replace('_', ' ')} {getattr(order, name)!r} → {changes[name]!r}")
+            before, after = getattr(order, name), changes[name]
+            said.append(f"{WORDS[name]} from {_shown(before)} to {_shown(after)}")
             setattr(order, name, changes[name])
     if not order.address.strip():
         raise Invalid("address.text", "is empty: where does it go?")
@@ -144,6 +148,10 @@ def change(
     order.version += 1
     refresh(session, order, now)
     return order
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None or value == "" else f"“{value}”"
 
 
 def _change_lines(session: Session, order: Order, wanted: Any, now: datetime) -> list[str]:
