@@ -32,6 +32,8 @@ KNOWN = {
     "TWILIO_API_SECRET": "the API key's secret",
 }
 INSTANCE = Path("instance")
+# For commands that sign nothing.
+NO_KEY = "not a key: nothing is signed"
 # A number with its country code, a short code, or letters of one's own.
 SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{2,11}")
 

@@ -32,7 +32,7 @@ from .demo import lay_out
 
 log = get_logger("up")
 
-STOP_WITHIN_SECONDS = 9.0
+STOP_WITHIN_SECONDS = 8.5
 LONGEST_BACKOFF_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
@@ -130,7 +130,7 @@ def _children(settings: Settings, environment: dict[str, str], host: str, port: 
     me = [sys.executable, "-m", "dispatch"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", address, "--worker-class", "gthread"]
-    web += ["--workers", "2", "--threads", "16", "--graceful-timeout", "5", "--no-control-socket"]
+    web += ["--workers", "2", "--threads", "16", "--graceful-timeout", "3", "--no-control-socket"]
     web += ["--log-level", "warning", "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"]  # noqa: S108
     commands = [("web", web), ("worker", [*me, "worker"])]
     if settings.twilio and settings.twilio.is_simulated:

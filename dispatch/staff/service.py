@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Conflict, Invalid, NotFound
+from ..foundation.errors import Invalid, NotFound
 from ..foundation.hours import Span, checked_hours, merged, open_spans
 from ..foundation.types import can_be_texted, parse_phone
 from ..messaging.rules import Kind
@@ -38,7 +38,7 @@ class NewStaff:
 
 
 def add_staff(session: Session, new: NewStaff, now: datetime, *, region: str | None) -> Staff:
-    """Add a member of staff. Raises Invalid, NotFound (branch) or Conflict (the number is somebody's already)."""
+    """Add a member of staff. Raises Invalid (also for a number that is somebody's already) or NotFound."""
     if not new.name.strip():
         raise Invalid("name", "is empty: who is it?")
     phone = parse_phone(new.phone, region=region)
@@ -60,7 +60,7 @@ def add_staff(session: Session, new: NewStaff, now: datetime, *, region: str | N
 def _check_free(session: Session, phone: str, *, except_id: int | None) -> None:
     taken = session.scalars(select(Staff).where(Staff.phone == phone)).first()
     if taken is not None and taken.id != except_id:
-        raise Conflict(f"That number is {taken.name}'s already: each person needs a number of their own.")
+        raise Invalid("phone", f"is {taken.name}'s already: each person needs a number of their own")
 
 
 def _rearm(session: Session, staff: Staff, now: datetime) -> None:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from ..foundation.errors import Conflict, FieldError, Invalid
+from ..foundation.errors import FieldError, Invalid
 from ..foundation.hours import checked_hours, open_spans, zone
 from ..orders.branches import BranchValues, get_branch, put_branch
 from ..staff.rules import Role
@@ -180,8 +180,6 @@ def _add_people(session: Session, people: list[TypedPerson]) -> list[FieldError]
             add_staff(session, new, now(), region=runtime().settings.default_region)
         except Invalid as error:
             complaints += [FieldError(f"{e.field}-{index}", e.message) for e in error.errors]
-        except Conflict as error:
-            complaints.append(FieldError(f"phone-{index}", str(error)))
     if not any(person.role == Role.FOUNDER and not person.is_empty for person in people):
         complaints.append(FieldError("role-0", "who is the founder? The last one asked, and always reached"))
     return complaints

@@ -5,7 +5,9 @@ A captured request validates for ever, so each can come twice: the unique keys o
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from datetime import datetime
 
 from flask import Blueprint, Flask, Response, request
 from sqlalchemy.orm import Session
@@ -16,6 +18,7 @@ from ..foundation.db import once_more
 from ..foundation.errors import Invalid, NotAllowed
 from ..foundation.log import get_logger
 from ..messaging.service import record_inbound, record_receipt
+from ..runtime import Runtime
 from .auth import count_failure, current_runtime
 from .schemas import LARGEST_ID
 
@@ -26,6 +29,8 @@ EMPTY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 LONGEST_BODY = 10_000
 # Where the address of a callback names the row of the outbox.
 OUTBOX = "o"
+# One answer at a time is given its effect within its own request.
+_hands = threading.Lock()
 
 
 def check_signature() -> None:
@@ -77,12 +82,22 @@ def message() -> Response:
             now=now,
         )
     if inbound_id is not None:
-        try:
-            once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now))
-        except Exception as error:
-            # It is stored; a 500 would only make the provider send it to nobody.
-            log.error("a text could not be handled yet", inbound_id=inbound_id, exc_info=error)
+        _handle(runtime, inbound_id, now)
     return Response(EMPTY, mimetype="text/xml")
+
+
+def _handle(runtime: Runtime, inbound_id: int, now: datetime) -> None:
+    """Give a stored text its effect, unless another one is at it: twenty answers at once would wait for one order's
+    lock, and the provider for us. What is left alone the worker, who has been woken, does in the order of arrival."""
+    if not _hands.acquire(blocking=False):
+        return
+    try:
+        once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now))
+    except Exception as error:
+        # It is stored; a 500 would only make the provider send it to nobody.
+        log.error("a text could not be handled yet", inbound_id=inbound_id, exc_info=error)
+    finally:
+        _hands.release()
 
 
 def status() -> Response:

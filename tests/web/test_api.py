@@ -327,7 +327,9 @@ def test_staff(api: Api) -> None:
     ravi = api.hire(phone="98123 45678")
     found = api.ok(api.get(f"/staff/{ravi}"))
     assert (found["phone"], found["is_available"], found["branch"]) == (RAVI, True, "main")
-    assert api.post("/staff", {"name": "x", "phone": RAVI, "role": "rider"}).status_code == 409
+    taken = api.post("/staff", {"name": "x", "phone": RAVI, "role": "rider"})
+    assert taken.status_code == 422
+    assert taken.json["errors"][0]["field"] == "phone"
     assert fields(api.post("/staff", {"name": "x", "phone": "12", "role": "rider"})) == ["phone"]
     assert fields(api.post("/staff", {"name": "x", "phone": MEENA, "role": "king"})) == ["role"]
     assert fields(api.post("/staff", {"name": "x", "phone": MEENA, "role": "rider", "branch": "no"})) == ["branch"]

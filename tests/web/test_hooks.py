@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 from werkzeug.test import TestResponse
 
+from dispatch import rounds
 from dispatch.escalation.rules import Answer
 from dispatch.escalation.tables import Page
 from dispatch.foundation.clock import ManualClock
@@ -154,6 +155,16 @@ def test_what_can_not_be_handled_is_kept_for_the_relay(api: Api, monkeypatch: py
     # The provider's repeat does not handle it a second time: that is the relay's.
     assert post(api, "message", text("17A")).status_code == 200
     assert count(api, InboundText) == 1
+
+
+def test_an_answer_behind_another_is_kept_and_answered_at_once(api: Api) -> None:
+    """Twenty at once must not wait for one order's lock in the provider's own time: the worker does the rest."""
+    number, _ = asked(api)
+    with twilio_hooks._hands:
+        assert post(api, "message", text("17A")).status_code == 200
+    assert api.ok(api.get(f"/escalations/{number}"))["state"] == "open"
+    rounds.relay(api.app.extensions["dispatch"])
+    assert api.ok(api.get(f"/escalations/{number}"))["state"] == "accepted"
 
 
 def test_a_busy_database_is_said_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
