@@ -47,7 +47,7 @@ def assess(facts: Facts, now: datetime) -> Assessment:
         message=wording.sentence(
             words,
             promise=careful.local(facts.promised_by),
-            act_by=careful.local(act) if act and clock not in WITHOUT_A_START else None,
+            act_by=careful.local(act) if act and not _is_under_way(clock, bound) else None,
             is_past=act is not None and now > act,
         ),
         needs_buying=any(line.sourcing not in IN_HAND for line in facts.lines),
@@ -56,6 +56,10 @@ def assess(facts: Facts, now: datetime) -> Assessment:
         next_check_at=next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch),
         promised_by=facts.promised_by,
     )
+
+
+def _is_under_way(clock: ClockName, bound: Bound | None) -> bool:
+    return clock in WITHOUT_A_START or bool(bound and bound.window and bound.window.is_under_way)
 
 
 def _binding(plan: Plan, bound: Bound | None, promise: datetime, now: datetime) -> tuple[ClockName, str]:

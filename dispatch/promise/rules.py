@@ -48,6 +48,8 @@ class Window:
     end: datetime
     clock: ClockName
     words: str
+    # The words say by when already: nothing is left to start.
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

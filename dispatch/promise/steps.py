@@ -247,7 +247,8 @@ def _search(view: View, line: LineFacts) -> Step:
             facts.horizon.start,
             open_.end,
             ClockName.SUPPLIER_CLOSING,
-            wording.supplier_closes(shop.name, view.local(open_.end)),
+            wording.bought_before(line.title, shop.name, view.local(open_.end)),
+            is_under_way=True,
         )
         for shop in line.suppliers
         for open_ in shop.open

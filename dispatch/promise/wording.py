@@ -21,6 +21,11 @@ def supplier_closes(name: str, at: str) -> str:
     return f"{name} closes at {at}"
 
 
+def bought_before(title: str, name: str, at: str) -> str:
+    """The other shop's closing binds a search that is under way."""
+    return f"{name} closes at {at}, and {title} must be bought by then"
+
+
 def shift_ends(who: str, at: str) -> str:
     """The end of somebody's shift binds."""
     return f"{who}'s shift ends at {at}"
