@@ -16,6 +16,7 @@ from ..messaging.rules import Kind
 from ..messaging.service import Draft, enqueue, opted_out
 from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
+from ..orders.wording import first_name, things
 from ..staff.tables import Staff
 from .rules import EARNS, NoticeKind
 from .tables import Notice
@@ -107,14 +108,13 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
     carrier = session.get(Staff, order.carrier_id) if order.carrier_id else None
     way = order.travel_minutes if order.travel_minutes is not None else branch.policy.travel_minutes
     about = local_text(event.at + timedelta(minutes=way), branch.timezone, now=event.at)
-    lines = [f"{line.quantity}x {line.title}" if line.quantity > 1 else line.title for line in order.lines]
     return Told(
         shop=branch.name,
-        name=next(iter(order.customer_name.split()), "there"),
-        what=", ".join(lines),
+        name=first_name(order.customer_name).strip() or "there",
+        what=things(order.lines),
         promised=local_text(order.promised_by, branch.timezone, now=event.at),
         link=links.tracking(order.id),
-        carrier=next(iter(carrier.name.split()), "") if carrier else "somebody",
+        carrier=first_name(carrier.name).strip() if carrier else "somebody",
         about=about,
         pin=order.pin or "",
     )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ..foundation.hours import local_text
 from ..orders.rules import IN_HAND
 from ..orders.tables import Order
+from ..orders.wording import first_name, things
 from ..procurement.tables import ItemSupplier, Supplier
 from ..promise.rules import Level
 from ..promise.tables import Watch
@@ -22,12 +23,7 @@ NEAR = timedelta(minutes=1)
 def what_of(order: Order, *, only_missing: bool = False) -> str:
     """What an order is, in a few words: "Physics 2, 3x Pencil"."""
     lines = [line for line in order.lines if not only_missing or line.sourcing not in IN_HAND] or order.lines
-    return ", ".join(f"{line.quantity}x {line.title}" if line.quantity > 1 else line.title for line in lines)
-
-
-def first_name(name: str) -> str:
-    """How a customer is spoken of in a text."""
-    return name.split(maxsplit=1)[0] if name.split() else name
+    return things(lines)
 
 
 def shops_for(session: Session, order: Order) -> list[str]:

@@ -17,6 +17,7 @@ from ..escalation.tables import Escalation, Page
 from ..foundation.tokens import Links
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Order, OrderEvent
+from ..orders.wording import first_name
 from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import ExtraShift, Pause, Staff
@@ -200,7 +201,7 @@ def _helps(session: Session, ids: list[str]) -> dict[str, Help]:
     return {
         str(call_id): Help(
             taker=name if state is EscalationState.ACCEPTED else None,
-            asked=tuple(words.first_name(n) for n in asked.get(call_id, [])),
+            asked=tuple(first_name(n) for n in asked.get(call_id, [])),
             is_unanswered=state is EscalationState.UNANSWERED,
         )
         for call_id, state, name in calls

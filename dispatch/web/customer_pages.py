@@ -12,6 +12,7 @@ from ..foundation import tokens
 from ..foundation.errors import NotFound
 from ..orders.rules import Status
 from ..orders.tables import Order
+from ..orders.wording import first_name
 from ..staff.tables import Staff
 from . import words
 from .auth import current_runtime as runtime
@@ -66,14 +67,14 @@ def _unlisted(page: str, status: int) -> Response:
 def _shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
     timezone = order.branch.timezone
     carrier = session.get(Staff, order.carrier_id) if order.carrier_id else None
-    name = words.first_name(carrier.name) if carrier else "Somebody of ours"
+    name = first_name(carrier.name) if carrier else "Somebody of ours"
     ended = words.when_words(order.delivered_at, timezone, now=at) if order.delivered_at else ""
     is_open = order.closed_at is None
     moved = order.first_promised_by != order.promised_by
     return {
         "shop": order.branch.name,
         "is_over": False,
-        "name": words.first_name(order.customer_name),
+        "name": first_name(order.customer_name),
         "things": [f"{line.quantity} × {line.title}" if line.quantity > 1 else line.title for line in order.lines],
         "said": SAID[order.status].format(name=name, at=ended),
         "steps": STEPS,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ..foundation.errors import FieldError, Invalid
+from ..foundation.errors import Conflict, FieldError, Invalid
 
 
 class Complaints(dict[str, str]):
@@ -35,6 +35,15 @@ class Complaints(dict[str, str]):
             else:
                 other.append(f"{name.replace('_', ' ').replace('.', ' ').capitalize()} {error.message}")
         return cls({name: found[name] for name in fields if name in found}, other=other)
+
+
+def complaints_of(refusal: Invalid | Conflict | None, fields: Sequence[str]) -> tuple[Complaints, int]:
+    """What to say beside the fields of a form that was refused, and the status of the answer; 200 without one."""
+    if refusal is None:
+        return Complaints(), 200
+    if isinstance(refusal, Invalid):
+        return Complaints.of(refusal.errors, fields), 422
+    return Complaints(other=[str(refusal)]), 409
 
 
 def sentence(message: str) -> str:

@@ -10,10 +10,10 @@ from ..escalation.service import latest_escalation
 from ..escalation.tables import Escalation
 from ..orders.rules import CLOSED, Sourcing, Status
 from ..orders.tables import Order
+from ..orders.wording import first_name
 from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import Staff
-from . import words
 
 STORY, GIFT = "demo-book", "demo-gift"
 NEXT = {
@@ -83,5 +83,5 @@ def _while_buying(session: Session, order: Order) -> str:
 def _of_call(session: Session, call: Escalation) -> str | None:
     if call.state is EscalationState.ACCEPTED:
         taker = session.get(Staff, call.accepted_by_id)
-        return TAKEN.format(taker=words.first_name(taker.name) if taker else "Somebody")
+        return TAKEN.format(taker=first_name(taker.name) if taker else "Somebody")
     return {EscalationState.OPEN: ASKED, EscalationState.UNANSWERED: NOBODY}.get(call.state)

@@ -17,7 +17,7 @@ from ..staff.rules import Role
 from ..staff.service import NewStaff
 from . import words
 from .auth import current_runtime as runtime
-from .forms import Complaints, local_instant
+from .forms import complaints_of, local_instant
 from .people_view import everybody, state_words
 from .sessions import me, now, signed_in
 from .tables import Access
@@ -45,14 +45,10 @@ def people() -> ResponseReturnValue:
 
 
 def _page(refusal: Refusal | None = None, *, staff_id: int | None = None) -> ResponseReturnValue:
-    errors, status = Complaints(), 200
+    errors, status = complaints_of(refusal, FIELDS)
     with runtime().db.snapshot() as session:
         timezone = get_branch(session, MAIN).timezone
         shapes = everybody(session, now())
-    if isinstance(refusal, Invalid):
-        errors, status = Complaints.of(refusal.errors, FIELDS), 422
-    elif refusal:
-        errors, status = Complaints(other=[str(refusal)]), 409
     page = render_template(
         "people.html",
         people=[{**shape, "state": state_words(shape, timezone, now())} for shape in shapes],

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ..orders.wording import first_name
 from ..staff.rules import MAY_DO, Role, Skill
 from ..staff.service import list_staff
 from . import words
@@ -42,12 +43,12 @@ def state_words(person: Mapping[str, Any], timezone: str, now: datetime) -> str:
 def carriers(people: list[dict[str, Any]], timezone: str, now: datetime) -> list[Carrier]:
     """Who may bring an order, those who are here first."""
     able = [person for person in people if Role(person["role"]) in MAY_DO[Skill.DELIVER]]
-    called = Counter(words.first_name(person["name"]) for person in able)
+    called = Counter(first_name(person["name"]) for person in able)
     return [
         Carrier(
             id=person["id"],
             name=person["name"],
-            short=person["name"] if called[words.first_name(person["name"])] > 1 else words.first_name(person["name"]),
+            short=person["name"] if called[first_name(person["name"])] > 1 else first_name(person["name"]),
             state=state_words(person, timezone, now),
             is_here=person["is_available"],
         )

@@ -22,7 +22,7 @@ from ..procurement.stock import make_stock
 from ..procurement.tables import Supplier
 from . import words
 from .auth import current_runtime as runtime
-from .forms import Complaints, number
+from .forms import complaints_of, number
 from .sessions import me, now, signed_in
 from .stock_view import shelf
 from .tables import Access
@@ -53,11 +53,7 @@ def stock_page() -> ResponseReturnValue:
 
 
 def _page(refusal: Refusal | None = None, *, at_fault: str = "") -> ResponseReturnValue:
-    errors, status = Complaints(), 200
-    if isinstance(refusal, Invalid):
-        errors, status = Complaints.of(refusal.errors, FIELDS), 422
-    elif refusal:
-        errors, status = Complaints(other=[str(refusal)]), 409
+    errors, status = complaints_of(refusal, FIELDS)
     search = request.values.get("q", "").strip()[:LONGEST_TITLE]
     with runtime().db.snapshot() as session:
         branch = get_branch(session, request.values.get("branch", MAIN))

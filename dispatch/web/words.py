@@ -146,8 +146,3 @@ def clock_words(at: datetime, timezone: str, *, now: datetime) -> str:
 def instant(value: str | datetime | None) -> datetime | None:
     """An instant out of a shape: aware, or nothing."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def first_name(name: str) -> str:
-    """What somebody is called."""
-    return name.split(maxsplit=1)[0] if name.strip() else name
