@@ -118,6 +118,8 @@ class Line(Base):
     supplier_id: Mapped[int | None] = mapped_column(ForeignKey("suppliers.id"))
     buyer_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Until when the supplier keeps it; only while it is reserved.
+    kept_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str | None] = mapped_column(String(500))
 
     order: Mapped[Order] = relationship(back_populates="lines")

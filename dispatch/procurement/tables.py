@@ -1,14 +1,15 @@
-"""Items, stock per branch, reservations per line, and suppliers."""
+"""Items, stock per branch, reservations per line, suppliers and what they answered."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..foundation.db import Base, partial_index
-from ..foundation.types import UtcDateTime
+from ..foundation.db import Base, one_of, partial_index
+from ..foundation.types import ByValue, UtcDateTime
+from .calls import Outcome
 
 
 class Supplier(Base):
@@ -109,3 +110,34 @@ class Reservation(Base):
     reserved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SupplierAnswer(Base):
+    """What one supplier said of one line. Append-only: chances are learned from it, so it outlives its line.
+
+    `superseded_at`: a later answer about the same line took its place, and only the later one teaches.
+    `is_open_by_hours`: what their hours said at that instant; a closed door while it is true is a doubt about the hours.
+    """
+
+    __tablename__ = "supplier_answers"
+    __table_args__ = (
+        one_of("outcome", Outcome),
+        Index("ix_supplier_answers_line_id", "line_id"),
+        Index("ix_supplier_answers_order_id", "order_id"),
+        partial_index("ix_supplier_answers_standing", "supplier_id", "at", where="superseded_at IS NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("lines.id", ondelete="SET NULL"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))
+    title: Mapped[str] = mapped_column(String(300))
+    supplier_id: Mapped[int] = mapped_column(ForeignKey("suppliers.id"))
+    outcome: Mapped[Outcome] = mapped_column(ByValue(Outcome))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(100))
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    kept_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    note: Mapped[str | None] = mapped_column(String(500))
+    is_open_by_hours: Mapped[bool]
+    superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
