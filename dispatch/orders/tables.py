@@ -53,6 +53,7 @@ class Order(Base):
         CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_known"),
         CheckConstraint("(status IN ('delivered', 'cancelled')) = (closed_at IS NOT NULL)", name="closed_at_known"),
         partial_index("ix_orders_open", "branch_id", "promised_by", where="status NOT IN ('delivered', 'cancelled')"),
+        partial_index("ix_orders_delivered", "branch_id", "delivered_at", where="delivered_at IS NOT NULL"),
         Index("ix_orders_customer_phone", "customer_phone"),
     )
 

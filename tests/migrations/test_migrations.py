@@ -19,6 +19,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     Numeric,
@@ -72,7 +73,7 @@ def value_of(table: Table, column: Column[Any]) -> Any:
         ((Boolean,), False),
         ((DateTime,), NOW),
         ((Date,), date(2026, 11, 24)),
-        ((Integer, Numeric), 1),
+        ((Integer, Numeric, Float), 1),
         ((LargeBinary,), b"x"),
         ((String, Text), "x"),
     ):
