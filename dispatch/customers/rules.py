@@ -11,6 +11,9 @@ class NoticeKind(enum.StrEnum):
     CONFIRMED = "confirmed"
     ON_ITS_WAY = "on_its_way"
     DELIVERED = "delivered"
+    OFFER = "offer"
+    SUBSTITUTED = "substituted"
+    OFFER_WITHDRAWN = "offer_withdrawn"
 
 
 EARNS = {

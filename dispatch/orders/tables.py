@@ -121,6 +121,8 @@ class Line(Base):
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Until when the supplier keeps it; only while it is reserved.
     kept_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # What the customer asked for first, once something else has taken its place.
+    instead_of: Mapped[str | None] = mapped_column(String(300))
     note: Mapped[str | None] = mapped_column(String(500))
 
     order: Mapped[Order] = relationship(back_populates="lines")

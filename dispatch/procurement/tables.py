@@ -1,15 +1,17 @@
-"""Items, stock per branch, reservations per line, suppliers and what they answered."""
+"""Items, stock per branch, reservations per line, suppliers and what they answered, and what was offered instead."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from .calls import Outcome
+from .substitution_rules import Agreed, OfferState
 
 
 class Supplier(Base):
@@ -141,3 +143,37 @@ class SupplierAnswer(Base):
     note: Mapped[str | None] = mapped_column(String(500))
     is_open_by_hours: Mapped[bool]
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Offer(Base):
+    """Something else for a line that can't be had: what was offered, by when to answer, and what came of it.
+
+    `title`, `sku` and `item_id` are what it would replace; `choices` are {"sku", "title"} in the order in which they
+    were numbered. Taken at once by the customer's standing wish, a row is `chosen` from the start and has no
+    `reply_by`. It outlives its line, so that a late answer is still understood.
+    """
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        one_of("state", OfferState),
+        one_of("agreed", Agreed),
+        CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_at_known"),
+        CheckConstraint("(state = 'chosen') = (chosen_sku IS NOT NULL)", name="chosen_known"),
+        partial_index("uq_offers_open", "line_id", unique=True, where="state = 'open'"),
+        Index("ix_offers_order_id", "order_id"),
+        Index("ix_offers_line_id", "line_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("lines.id", ondelete="SET NULL"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))
+    sku: Mapped[str | None] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(String(300))
+    choices: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    state: Mapped[OfferState] = mapped_column(ByValue(OfferState))
+    agreed: Mapped[Agreed | None] = mapped_column(ByValue(Agreed))
+    chosen_sku: Mapped[str | None] = mapped_column(String(100))
+    reply_by: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
