@@ -134,6 +134,8 @@ class SupplierAnswer(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
     item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))
     title: Mapped[str] = mapped_column(String(300))
+    # See `calls.kind_of`; written down, because the item's number may change.
+    kind: Mapped[str | None] = mapped_column(String(100))
     supplier_id: Mapped[int] = mapped_column(ForeignKey("suppliers.id"))
     outcome: Mapped[Outcome] = mapped_column(ByValue(Outcome))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
