@@ -24,8 +24,10 @@ from ..orders.service import find_order
 from ..orders.tables import Order
 from ..promise.assess import assess
 from ..promise.facts import gather
-from ..promise.rules import Assessment, Bound, Plan, Step, latest_start
-from ..promise.steps import Facts, View, plan_of
+from ..promise.rules import Assessment, Bound, Step, Words, in_words, last_starts
+from ..promise.known import Facts
+from ..promise.steps import plan_of
+from ..promise.view import View
 from ..staff.rules import Person, Skill
 from ..staff.tables import Staff
 from . import explain_words as words
@@ -84,16 +86,13 @@ def _look(session: Session, order: Order, escalation: Escalation | None, now: da
 def _of_open(look: Look, order: Order, now: datetime) -> dict[str, Any]:
     decision = decide(look.ladder, now)
     asked = {page.staff_id for page in look.ladder.pages}
+    view = View(facts=look.facts, is_hopeful=False)
     return {
-        "steps": [_step(step, bound) for step, bound in last_starts(plan_of(_careful(look)), order.promised_by)],
+        "steps": [_step(step, bound, view) for step, bound in last_starts(plan_of(view), order.promised_by)],
         "people": [_person(person, now, is_asked=person.id in asked) for person in look.facts.people],
         "decision": words.decision(decision, look.ladder, taker=look.taker),
         "next": [{"at": at.isoformat(), "what": what} for at, what in foresee(look, decision, now)],
     }
-
-
-def _careful(look: Look) -> View:
-    return View(facts=look.facts, is_hopeful=False)
 
 
 def _risk(assessment: Assessment, now: datetime) -> dict[str, Any]:
@@ -108,27 +107,20 @@ def _risk(assessment: Assessment, now: datetime) -> dict[str, Any]:
     }
 
 
-def last_starts(plan: Plan, promised_by: datetime) -> list[tuple[Step, Bound | None]]:
-    """Each step that is left with the last instant at which it may begin, backwards from the promise."""
-    bound: Bound | None = Bound(at=promised_by, window=None)
-    found: list[tuple[Step, Bound | None]] = []
-    for step in reversed(plan.chain):
-        bound = latest_start(step, bound) if bound else None
-        found.insert(0, (step, bound))
-    buying = [(step, latest_start(step, bound) if bound else None) for step in plan.parallel]
-    return [*buying, *found]
-
-
-def _step(step: Step, bound: Bound | None) -> dict[str, Any]:
+def _step(step: Step, bound: Bound | None, view: View) -> dict[str, Any]:
     lengths = [option.duration.total_seconds() / 60 for option in step.options]
     return {
         "step": step.clock.value,
-        "words": step.words or step.closed,
+        "words": in_words(step.words or step.closed, view.local),
         "minutes": min(lengths, default=None),
         "last_start": bound.at.isoformat() if bound else None,
         "not_before": step.not_before.isoformat() if step.not_before else None,
-        "why_not": None if bound else step.closed or (step.nobody if not step.people else words.TOO_LATE),
+        "why_not": None if bound else in_words(_why_not(step), view.local),
     }
+
+
+def _why_not(step: Step) -> Words:
+    return step.closed or (words.TOO_LATE if step.people else step.nobody)
 
 
 def _person(person: Person, now: datetime, *, is_asked: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..orders.timetable import generation, rearm, set_next_check
 from ..procurement.stock import settle_shelf
 from ..promise.rules import Assessment
 from ..promise.service import read_clock, update_sourcing
-from ..promise.steps import Facts
+from ..promise.known import Facts
 from ..staff.rules import Person
 from ..staff.tables import Staff
 from . import wording

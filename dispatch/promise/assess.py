@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..orders.rules import IN_HAND, Status
 from . import wording
+from .known import Facts
 from .rules import (
     Assessment,
     Bound,
@@ -13,18 +15,32 @@ from .rules import (
     Level,
     Plan,
     Step,
+    Words,
     act_by,
     finish,
+    first_start,
     goods_at,
+    in_words,
+    last_starts,
     latest_start,
     level_at,
     next_change,
     project,
 )
-from .steps import Facts, View, plan_of
+from .steps import plan_of
+from .view import View
 
-# Where nobody can start, or everything has: "start by" would be no advice.
-WITHOUT_A_START = (ClockName.NOBODY_AVAILABLE, ClockName.DEADLINE)
+# How soon to look again at an order that needs somebody who is overdue elsewhere.
+WAIT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reasons:
+    """The clock that sets the last instant to act, why, and whether "start by" is any advice."""
+
+    clock: ClockName
+    words: Words
+    has_start: bool = True
 
 
 def assess(facts: Facts, now: datetime) -> Assessment:
@@ -32,70 +48,67 @@ def assess(facts: Facts, now: datetime) -> Assessment:
     found set `late_at`, from which on nobody can keep the promise."""
     careful = View(facts=facts, is_hopeful=False)
     plan, hope = plan_of(careful), plan_of(View(facts=facts, is_hopeful=True))
-    bound, last_hope = act_by(plan, facts.promised_by), act_by(hope, facts.promised_by)
+    starts = last_starts(plan, facts.promised_by)
+    bound, last_hope = first_start(plan, starts, facts.promised_by), act_by(hope, facts.promised_by)
     act = bound.at if bound else None
     late = max(last_hope.at, act) if last_hope and act else last_hope.at if last_hope else act
     watch = timedelta(minutes=facts.policy.watch_minutes)
     level = level_at(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
-    clock, words = _binding(plan, bound, facts.promised_by, now)
+    why = _binding(plan, starts, bound, facts.promised_by, now)
+    look = next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
     return Assessment(
         level=level,
         act_by=act,
         late_at=late,
         projected_at=project(plan, now),
-        clock=clock,
+        clock=why.clock,
         message=wording.sentence(
-            words,
+            in_words(why.words, careful.local),
             promise=careful.local(facts.promised_by),
-            act_by=careful.local(act) if act and not _is_under_way(clock, bound) else None,
+            act_by=careful.local(act) if act and why.has_start else None,
             is_past=act is not None and now > act,
         ),
         needs_buying=any(line.sourcing not in IN_HAND for line in facts.lines),
         can_be_bought=_can_be_bought(plan, hope, facts, now),
         can_be_carried=_can_be_carried(plan, hope, facts, now),
-        next_check_at=next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch),
+        next_check_at=min(look, now + WAIT) if look and facts.is_waiting_for_somebody else look,
         promised_by=facts.promised_by,
     )
 
 
-def _is_under_way(clock: ClockName, bound: Bound | None) -> bool:
-    return clock in WITHOUT_A_START or bool(bound and bound.window and bound.window.is_under_way)
-
-
-def _binding(plan: Plan, bound: Bound | None, promise: datetime, now: datetime) -> tuple[ClockName, str]:
+def _binding(
+    plan: Plan, starts: list[tuple[Step, Bound | None]], bound: Bound | None, promise: datetime, now: datetime
+) -> Reasons:
     """Which clock sets the last instant to act, and why."""
     is_past = bound is None or now > bound.at
     for step in plan.steps:
         if is_past and not _anybody(step, now, promise):
-            return ClockName.NOBODY_AVAILABLE, step.nobody
+            return Reasons(clock=ClockName.NOBODY_AVAILABLE, words=step.nobody, has_start=False)
         if not any(option.windows for option in step.options) and step.closed:
             is_shop = step.clock is ClockName.PROCUREMENT and step.words
-            return (ClockName.SUPPLIER_CLOSING if is_shop else step.clock), step.closed
+            return Reasons(clock=ClockName.SUPPLIER_CLOSING if is_shop else step.clock, words=step.closed)
     if bound is None:
-        return _why_never(plan, promise)
+        return _why_never(starts)
     if bound.window is not None:
-        return bound.window.clock, bound.window.words
+        return Reasons(clock=bound.window.clock, words=bound.window.words, has_start=not bound.window.is_under_way)
     first = plan.steps[0]
-    return first.clock, first.words
+    return Reasons(clock=first.clock, words=first.words, has_start=first.clock is not ClockName.DEADLINE)
 
 
 def _anybody(step: Step, now: datetime, promise: datetime) -> bool:
     return any(span.start <= promise and span.end > now for span in step.people)
 
 
-def _why_never(plan: Plan, promise: datetime) -> tuple[ClockName, str]:
+def _why_never(starts: list[tuple[Step, Bound | None]]) -> Reasons:
     """No instant would do: the step, going backwards, that leaves none."""
-    bound: Bound | None = Bound(at=promise, window=None)
-    for step in (*reversed(plan.chain), *plan.parallel):
-        before = latest_start(step, bound) if bound else None
+    for step, before in reversed(starts):
         if before is None:
             if step.closed and step.clock is ClockName.PROCUREMENT and not step.not_before:
-                return ClockName.SUPPLIER_CLOSING, step.closed
+                return Reasons(clock=ClockName.SUPPLIER_CLOSING, words=step.closed)
             if step.options and step.words:
-                return step.clock, step.words
-            return ClockName.NOBODY_AVAILABLE, step.nobody
-        bound = before if step in plan.chain else bound
-    return ClockName.DEADLINE, ""
+                return Reasons(clock=step.clock, words=step.words)
+            return Reasons(clock=ClockName.NOBODY_AVAILABLE, words=step.nobody)
+    return Reasons(clock=ClockName.DEADLINE, words="")
 
 
 def _can_be_bought(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool:
@@ -115,6 +128,3 @@ def _can_be_carried(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool
         here = finish(hope.chain[0], here)
     bound = latest_start(plan.chain[-1], Bound(at=facts.promised_by, window=None))
     return here is not None and bound is not None and bound.at >= here
-
-
-__all__ = ["Assessment", "Facts", "Level", "assess"]

@@ -13,7 +13,7 @@ from ..orders.rules import Sourcing, Status
 from ..orders.tables import Branch, Line, Order
 from ..procurement.tables import ItemSupplier, Supplier
 from ..staff.service import load_people
-from .steps import Facts, LineFacts, SupplierFacts
+from .known import Facts, LineFacts, SupplierFacts
 
 BEFORE, AFTER = timedelta(hours=24), timedelta(hours=36)
 CHOSEN = (Sourcing.SEARCHING, Sourcing.RESERVED)

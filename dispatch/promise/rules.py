@@ -10,8 +10,10 @@ so `project(now) <= promise` exactly while `now <= act_by`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ..foundation.hours import Span
 
@@ -37,9 +39,34 @@ class ClockName(enum.StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A closed span of instants at which a step may begin.
+class Task(enum.StrEnum):
+    """What takes somebody out of the shop."""
+
+    PROCURE = "procure"
+    DELIVER = "deliver"
+
+
+class Said(NamedTuple):
+    """Words that are put together only when somebody reads them: most windows never bind, and nobody asks them why."""
+
+    template: Callable[..., str]
+    parts: tuple[object, ...] = ()
+
+    def text(self, local: Callable[[datetime], str]) -> str:
+        """The words, instants as the branch says them."""
+        return self.template(*(local(part) if isinstance(part, datetime) else part for part in self.parts))
+
+
+Words = str | Said
+
+
+def in_words(words: Words, local: Callable[[datetime], str]) -> str:
+    """The words as text."""
+    return words if isinstance(words, str) else words.text(local)
+
+
+class Window(NamedTuple):
+    """A closed span of instants at which a step may begin, and who would begin it.
 
     `clock` is the one that closes it (a shop shuts, a shift ends) and `words` says so.
     """
@@ -47,17 +74,25 @@ class Window:
     start: datetime
     end: datetime
     clock: ClockName
-    words: str
+    words: Words
     # The words say by when already: nothing is left to start.
     is_under_way: bool = False
+    staff_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One way to do a step: how long it takes once begun, and when it may begin."""
+    """One way to do a step: how long it takes once begun, and when it may begin.
+
+    `back`: how long whoever does it is away after its end. `stop`: where it leads, so that trips can be shared;
+    `supplier` by name where it is another shop.
+    """
 
     duration: timedelta
     windows: tuple[Window, ...]
+    back: timedelta = timedelta(0)
+    stop: str = ""
+    supplier: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,37 +101,46 @@ class Step:
 
     `clock` and `words` name the step's own length where that is what binds. `people` are the spans of those who may
     do it, before any shop's hours. `not_before`: it can't end earlier, whatever is done (a search already under way).
-    `closed` says why there is no option at all.
+    `closed` says why there is no option at all. `task` and `line` (its number in the order) say what somebody leaves
+    the shop for.
     """
 
     clock: ClockName
-    words: str
+    words: Words
     options: tuple[Option, ...]
     people: tuple[Span, ...] = ()
-    nobody: str = ""
+    nobody: Words = ""
     not_before: datetime | None = None
-    closed: str = ""
+    closed: Words = ""
+    task: Task | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is left to do: `parallel` steps side by side (buying), then `chain`, one after another."""
+    """What is left to do: buying, `parallel` side by side and `serial` one after another, then the `chain`."""
 
     parallel: tuple[Step, ...]
     chain: tuple[Step, ...]
+    serial: tuple[Step, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All of them, those that come first first."""
-        return (*self.parallel, *self.chain)
+        return (*self.parallel, *self.serial, *self.chain)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A last instant to begin; `window` is the one that set it, None when only the lengths of the steps did."""
+    """A last instant to begin; `window` is the one that set it, None when only the lengths of the steps did.
+
+    `option` and `taken`: the way of doing the step, and the window, that allow the latest start.
+    """
 
     at: datetime
     window: Window | None
+    option: Option | None = None
+    taken: Window | None = None
 
 
 def finish(step: Step, start: datetime) -> datetime | None:
@@ -115,49 +159,76 @@ def finish(step: Step, start: datetime) -> datetime | None:
 def latest_start(step: Step, deadline: Bound) -> Bound | None:
     """The last instant at which a step may begin and still end by a deadline; None when there is none.
 
-    The deadline's own window is passed on where this step's windows leave it slack.
+    The deadline's own window is passed on where this step's windows leave it slack. Of equals the first one wins.
     """
     if step.not_before and step.not_before > deadline.at:
         return None
-    best: Bound | None = None
+    best: tuple[datetime, Option, Window] | None = None
     for option in step.options:
         free = deadline.at - option.duration
         for window in option.windows:
             if free < window.start:
                 continue
-            at, setter = (window.end, window) if window.end < free else (free, deadline.window)
-            if best is None or at > best.at:
-                best = Bound(at=at, window=setter)
-    return best
+            at = min(window.end, free)
+            if best is None or at > best[0]:
+                best = (at, option, window)
+    if best is None:
+        return None
+    at, option, window = best
+    setter = window if window.end < deadline.at - option.duration else deadline.window
+    return Bound(at=at, window=setter, option=option, taken=window)
 
 
 def project(plan: Plan, now: datetime) -> datetime | None:
     """When the order will be with the customer if the next step begins now; None when it can't be done at all."""
-    at = goods_at(plan, now)
-    for step in plan.chain:
-        at = finish(step, at) if at else None
-    return at
+    return _through(plan.chain, goods_at(plan, now))
 
 
 def goods_at(plan: Plan, now: datetime) -> datetime | None:
     """When everything that must be bought will be here; `now` when nothing must be."""
     ends = [finish(step, now) for step in plan.parallel]
-    if None in ends:
+    last = _through(plan.serial, now)
+    if last is None or None in ends:
         return None
-    return max([now, *(end for end in ends if end)])
+    return max([last, *(end for end in ends if end)])
+
+
+def _through(steps: Sequence[Step], at: datetime | None) -> datetime | None:
+    for step in steps:
+        at = finish(step, at) if at else None
+    return at
+
+
+def last_starts(plan: Plan, promise: datetime) -> list[tuple[Step, Bound | None]]:
+    """Each step that is left with the last instant at which it may begin, backwards from the promise."""
+    found: list[tuple[Step, Bound | None]] = []
+    bound: Bound | None = Bound(at=promise, window=None)
+    for step in reversed(plan.chain):
+        bound = latest_start(step, bound) if bound else None
+        found.append((step, bound))
+    here = bound
+    for step in reversed(plan.serial):
+        bound = latest_start(step, bound) if bound else None
+        found.append((step, bound))
+    found += [(step, latest_start(step, here) if here else None) for step in reversed(plan.parallel)]
+    return found[::-1]
 
 
 def act_by(plan: Plan, promise: datetime) -> Bound | None:
     """The last instant at which the next step can begin; None when no instant would do."""
-    bound: Bound | None = Bound(at=promise, window=None)
-    for step in reversed(plan.chain):
-        bound = latest_start(step, bound) if bound else None
-    if bound is None or not plan.parallel:
-        return bound
-    starts = [latest_start(step, bound) for step in plan.parallel]
-    if None in starts:
+    return first_start(plan, last_starts(plan, promise), promise)
+
+
+def first_start(plan: Plan, starts: Sequence[tuple[Step, Bound | None]], promise: datetime) -> Bound | None:
+    """Of the last starts of all steps the one that counts now: the earliest of those that can begin."""
+    if not starts:
+        return Bound(at=promise, window=None)
+    beginning = [bound for _, bound in starts[: len(plan.parallel)]]
+    if plan.serial or not plan.parallel:
+        beginning.append(starts[len(plan.parallel)][1])
+    if None in beginning:
         return None
-    return min((start for start in starts if start), key=lambda start: start.at)
+    return min((bound for bound in beginning if bound), key=lambda bound: bound.at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from .assess import assess
 from .facts import gather
 from .moves import Request, make_move
 from .rules import Assessment
-from .steps import Facts
+from .known import Facts
 from .tables import Watch
 
 # How the history names what may be changed.

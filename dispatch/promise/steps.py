@@ -3,94 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..foundation.hours import Span
-from ..orders.policy import Policy
 from ..orders.rules import IN_HAND, Sourcing, Status
-from ..staff.rules import Person, Skill
+from ..staff.rules import Skill
 from . import wording
-from .rules import ClockName, Option, Plan, Step, Window
+from .estimates import Spread
+from .known import THE_DOOR, Facts, LineFacts, SupplierFacts, seconds
+from .rules import ClockName, Option, Plan, Said, Step, Task, Window, Words
+from .view import Free, View
 
-# Until it is learned from what happened, the likely length of a step as a share of the cautious one.
-LIKELY = 0.7
-
-
-@dataclass(frozen=True, kw_only=True)
-class SupplierFacts:
-    """Another shop: when it is open, how far it is and how long finding and buying takes there (minutes)."""
-
-    name: str
-    open: tuple[Span, ...]
-    travel_minutes: int | None
-    procure_minutes: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineFacts:
-    """One line: where its goods are, since when, and who may have it."""
-
-    title: str
-    sourcing: Sourcing
-    since: datetime
-    ready_at: datetime | None
-    suppliers: tuple[SupplierFacts, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Everything the clock needs to know of one order. `horizon`: how far people and hours were looked up."""
-
-    promised_by: datetime
-    status: Status
-    lines: tuple[LineFacts, ...]
-    branch_open: tuple[Span, ...]
-    timezone: str
-    policy: Policy
-    travel_minutes: int
-    people: tuple[Person, ...]
-    horizon: Span
-    handed_over_at: datetime | None = None
-    taker_id: int | None = None
-    accepted_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """How the facts are read. Cautious: full lengths and available people only; hopeful: likely lengths, somebody
-    for every step, whoever that will be, and a way to find what the usual shops don't have."""
-
-    facts: Facts
-    is_hopeful: bool
-
-    def minutes(self, value: float) -> timedelta:
-        """A length as this view sees it, whole seconds."""
-        return timedelta(seconds=round(value * 60 * (LIKELY if self.is_hopeful else 1)))
-
-    def windows(self, skill: Skill) -> list[tuple[Span, str]]:
-        """When each person who may do it can be counted on, with their name.
-
-        Nobody here puts a promise at risk. It is not late for that: somebody may still be found, or come back.
-        """
-        if self.is_hopeful:
-            return [(self.facts.horizon, "")]
-        found: list[tuple[Span, str]] = []
-        for person in self.facts.people:
-            if person.can(skill):
-                found += [(span, person.name) for span in self._spans(person)]
-        return found
-
-    def _spans(self, person: Person) -> Iterable[Span]:
-        facts = self.facts
-        if person.id == facts.taker_id and facts.accepted_at:
-            # Whoever took it does it, shift or no shift.
-            return [Span(min(facts.accepted_at, facts.horizon.start), facts.horizon.end)]
-        return person.windows()
-
-    def local(self, instant: datetime) -> str:
-        """A time as the branch says it."""
-        return wording.clock_time(instant, self.facts.timezone, self.facts.promised_by)
+MUST_BE_FETCHED = (Sourcing.TO_PROCURE, Sourcing.RESERVED)
 
 
 def plan_of(view: View) -> Plan:
@@ -98,78 +22,112 @@ def plan_of(view: View) -> Plan:
     facts = view.facts
     if facts.status is Status.OUT_FOR_DELIVERY:
         return Plan(parallel=(), chain=(_on_the_way(view),))
-    buying = tuple(_buy(view, line) for line in facts.lines if line.sourcing not in IN_HAND or line.ready_at)
-    chain = (_carry(view),) if facts.status is Status.READY else (_pack(view), _carry(view))
-    return Plan(parallel=() if facts.status is Status.READY else buying, chain=chain)
+    if facts.status is Status.READY:
+        return Plan(parallel=(), chain=(_carry(view),))
+    chain = (_pack(view), _carry(view))
+    lines = [(n, line) for n, line in enumerate(facts.lines) if line.sourcing not in IN_HAND or line.ready_at]
+    steps = {n: replace(_buy(view, line), line=n) for n, line in lines}
+    serial = _one_after_another(view, steps)
+    # What one trip fetches together has one step in the row, its other lines none.
+    fetched = {n for n in steps if serial and facts.lines[n].sourcing in MUST_BE_FETCHED and steps[n].options}
+    beside = tuple(step for n, step in steps.items() if n not in fetched)
+    return Plan(parallel=beside, serial=tuple(serial.values()), chain=chain)
 
 
-def _step(view: View, clock: ClockName, words: str, options: Sequence[Option], *, skill: Skill, nobody: str) -> Step:
-    people = tuple(span for span, _ in view.windows(skill))
-    return Step(clock=clock, words=words, options=tuple(options), people=people, nobody=nobody)
-
-
-def _shift_window(view: View, span: Span, who: str, length: timedelta) -> Window:
-    words = wording.shift_ends(who, view.local(span.end))
-    return Window(span.start, span.end - length, ClockName.SHIFT_END, words)
-
-
-def _within(shift: Window, start: datetime, end: datetime, clock: ClockName, words: str) -> Window:
-    """A person's window, cut to the hours of a shop."""
-    first = max(shift.start, start)
-    return Window(first, end, clock, words) if end <= shift.end else Window(first, shift.end, shift.clock, shift.words)
+def _one_after_another(view: View, steps: dict[int, Step]) -> dict[int, Step]:
+    """Errands to different shops for which there are not enough people to run them side by side, by line."""
+    fetched = {n: step for n, step in steps.items() if view.facts.lines[n].sourcing in MUST_BE_FETCHED and step.options}
+    trips: dict[tuple[str, ...], list[int]] = {}
+    for n, step in fetched.items():
+        trips.setdefault(tuple(sorted(option.stop for option in step.options)), []).append(n)
+    able = {window.staff_id for step in fetched.values() for option in step.options for window in option.windows}
+    if view.is_hopeful or len(trips) <= max(1, len(able)):
+        return {}
+    # One trip gets everything that the same shops have: what takes longest stands for it.
+    longest = (max(lines, key=lambda n: max(option.duration for option in steps[n].options)) for lines in trips.values())
+    return {n: fetched[n] for n in longest}
 
 
 def _usable(windows: Iterable[Window]) -> tuple[Window, ...]:
-    return tuple(sorted({w for w in windows if w.start <= w.end}, key=lambda w: (w.start, w.end)))
+    """Windows in which anything can begin; their order says whose turn it is."""
+    return tuple(dict.fromkeys(window for window in windows if window.start <= window.end))
+
+
+def _step(
+    clock: ClockName,
+    words: Words,
+    options: Sequence[Option],
+    *,
+    free: Sequence[Free],
+    nobody: Words,
+    task: Task | None = None,
+) -> Step:
+    people = tuple(each.span for each in free)
+    return Step(clock=clock, words=words, options=tuple(options), people=people, nobody=nobody, task=task)
+
+
+def _within(leave: Window, start: datetime, end: datetime, clock: ClockName, words: Words) -> Window:
+    """When somebody may begin, cut to the hours of a shop."""
+    first = max(leave.start, start)
+    if end <= leave.end:
+        return Window(first, end, clock, words, staff_id=leave.staff_id)
+    return leave._replace(start=first)
 
 
 def _carry(view: View) -> Step:
     """Hand over and go: the same person from the shop to the customer, there before the shift ends."""
     facts = view.facts
-    length = view.minutes(facts.policy.handover_minutes + facts.travel_minutes)
-    windows = _usable(_shift_window(view, span, who, length) for span, who in view.windows(Skill.DELIVER))
+    way = view.minutes(facts.way_length)
+    minutes = view.minutes(facts.handover_length) + way
+    length, back = seconds(minutes), seconds(way)
+    free = view.free(Skill.DELIVER, stop=THE_DOOR)
+    windows = _usable(view.leave(each, length, back) for each in free)
     return _step(
-        view,
         ClockName.TRAVEL,
-        wording.way_takes(facts.policy.handover_minutes + facts.travel_minutes),
-        [Option(duration=length, windows=windows)],
-        skill=Skill.DELIVER,
+        Said(wording.way_takes, (round(minutes),)),
+        [Option(duration=length, windows=windows, back=back, stop=THE_DOOR)],
+        free=free,
         nobody=wording.nobody_for("deliver it"),
+        task=Task.DELIVER,
     )
 
 
 def _pack(view: View) -> Step:
     """Pack: somebody on a shift, within opening hours until somebody has accepted the order (or may yet)."""
     facts = view.facts
-    length = view.minutes(facts.policy.pack_minutes)
-    shifts = [_shift_window(view, span, who, length) for span, who in view.windows(Skill.PACK)]
+    length = view.length(facts.pack_length)
+    free = view.free(Skill.PACK)
+    windows = [view.leave(each, length) for each in free]
     if facts.taker_id is None and not view.is_hopeful:
-        shifts = [
-            _within(shift, span.start, span.end - length, ClockName.PACKING, wording.shop_closes(view.local(span.end)))
-            for shift in shifts
+        windows = [
+            _within(window, span.start, span.end - length, ClockName.PACKING, Said(wording.shop_closes, (span.end,)))
+            for window in windows
             for span in facts.branch_open
         ]
     return _step(
-        view,
         ClockName.PACKING,
-        wording.packing_takes(facts.policy.pack_minutes),
-        [Option(duration=length, windows=_usable(shifts))],
-        skill=Skill.PACK,
+        Said(wording.packing_takes, (round(view.minutes(facts.pack_length)),)),
+        [Option(duration=length, windows=_usable(windows))],
+        free=free,
         nobody=wording.nobody_for("pack it"),
     )
+
+
+def _always(view: View, clock: ClockName, words: Words = "") -> Window:
+    """Nothing is left to begin: any instant will do."""
+    return Window(view.facts.horizon.start, view.facts.horizon.end, clock, words)
 
 
 def _on_the_way(view: View) -> Step:
     """It has left: the only thing that can still happen to it is to arrive."""
     facts = view.facts
     left = facts.handed_over_at or facts.horizon.start
-    window = Window(facts.horizon.start, facts.horizon.end, ClockName.DEADLINE, "")
     return Step(
         clock=ClockName.DEADLINE,
-        words=wording.left_at(view.local(left), facts.travel_minutes),
-        options=(Option(duration=timedelta(0), windows=(window,)),),
+        words=Said(wording.left_at, (left, round(view.minutes(facts.way_length)))),
+        options=(Option(duration=timedelta(0), windows=(_always(view, ClockName.DEADLINE),)),),
         people=(facts.horizon,),
-        not_before=left + view.minutes(facts.travel_minutes),
+        not_before=left + view.length(facts.way_length),
     )
 
 
@@ -190,64 +148,73 @@ def _buy(view: View, line: LineFacts) -> Step:
         )
     # Somebody asked for help may find what the usual shops don't have.
     suppliers = () if line.sourcing is Sourcing.UNAVAILABLE else line.suppliers
-    is_kept = line.sourcing is Sourcing.RESERVED
-    people = view.windows(Skill.PROCURE)
-    if not suppliers:
-        length = view.minutes(facts.policy.procure_minutes / (2 if is_kept else 1))
-        options = [Option(duration=length, windows=_usable(_shift_window(view, s, who, length) for s, who in people))]
+    if suppliers:
+        options = [_trip(view, shop, line) for shop in suppliers]
     else:
-        options = [_trip(view, shop, people, is_kept=is_kept) for shop in suppliers]
-    return Step(
-        clock=ClockName.PROCUREMENT,
-        words=wording.buying_takes(line.title, _longest(facts, suppliers)),
-        options=tuple(options),
-        people=tuple(span for span, _ in people),
-        nobody=wording.nobody_for(f"buy {line.title}"),
-        not_before=line.ready_at,
-        closed=wording.closed_shops([shop.name for shop in suppliers]) if suppliers else "",
+        minutes = view.minutes(facts.search_length) / (2 if line.sourcing is Sourcing.RESERVED else 1)
+        length = seconds(minutes)
+        windows = _usable(view.leave(each, length) for each in view.free(Skill.PROCURE))
+        options = [Option(duration=length, windows=windows)]
+    closed = Said(wording.closed_shops, tuple(shop.name for shop in suppliers)) if suppliers else ""
+    step = _step(
+        ClockName.PROCUREMENT,
+        Said(wording.buying_takes, (line.title, round(_longest(view, suppliers)))),
+        options,
+        free=view.free(Skill.PROCURE),
+        nobody=Said(wording.nobody_to_buy, (line.title,)),
+        task=Task.PROCURE,
     )
+    return replace(step, not_before=line.ready_at, closed=closed)
 
 
-def _longest(facts: Facts, suppliers: Sequence[SupplierFacts]) -> int:
-    lengths = [
-        2 * (shop.travel_minutes or 0) + (shop.procure_minutes or facts.policy.procure_minutes) for shop in suppliers
-    ]
-    return max(lengths, default=facts.policy.procure_minutes)
+def _longest(view: View, suppliers: Sequence[SupplierFacts]) -> float:
+    lengths = [view.minutes(view.facts.errand_length(shop)) for shop in suppliers]
+    return max(lengths, default=view.minutes(view.facts.search_length))
 
 
-def _trip(view: View, shop: SupplierFacts, people: Sequence[tuple[Span, str]], *, is_kept: bool) -> Option:
+def _parts(view: View, shop: SupplierFacts, errand: Spread) -> tuple[float, float]:
+    """The way there and the stay, in minutes: the errand's length shared as the shop's own figures share it."""
+    facts = view.facts
+    way = shop.travel_minutes or 0
+    stay = shop.procure_minutes if shop.procure_minutes is not None else facts.policy.procure_minutes
+    total = 2 * way + stay
+    scale = view.minutes(errand) / total if total else 0
+    return way * scale, stay * scale
+
+
+def _trip(view: View, shop: SupplierFacts, line: LineFacts) -> Option:
     """There, buy before it closes, and back within one shift; what is put aside is only collected."""
-    policy = view.facts.policy
-    way = view.minutes(shop.travel_minutes or 0)
-    stay = view.minutes(shop.procure_minutes if shop.procure_minutes is not None else policy.procure_minutes)
-    if is_kept:
+    facts = view.facts
+    way_minutes, stay_minutes = _parts(view, shop, facts.errand_length(shop))
+    kept_until = None
+    if line.sourcing is Sourcing.RESERVED:
         known = shop.travel_minutes is not None
-        stay = view.minutes(policy.handover_minutes) if known else stay / 2
+        stay_minutes = view.minutes(facts.handover_length) if known else stay_minutes / 2
+        # Somebody hopeful finds it elsewhere once it is gone from there.
+        kept_until = None if view.is_hopeful else line.kept_until
+    way, stay = seconds(way_minutes), seconds(stay_minutes)
     length = way + stay + way
-    windows = [
-        _within(
-            _shift_window(view, span, who, length),
-            open_.start - way,
-            open_.end - way - stay,
-            ClockName.SUPPLIER_CLOSING,
-            wording.supplier_closes(shop.name, view.local(open_.end)),
-        )
-        for span, who in people
-        for open_ in shop.open
-    ]
-    return Option(duration=length, windows=_usable(windows))
+    leaves = [view.leave(each, length) for each in view.free(Skill.PROCURE, stop=shop.stop)]
+    windows = []
+    for open_ in shop.open:
+        end, words = open_.end, Said(wording.supplier_closes, (shop.name, open_.end))
+        if kept_until and kept_until < end:
+            end, words = kept_until, Said(wording.is_kept_until, (shop.name, line.title, kept_until))
+        last = end - way - stay
+        windows += [_within(leave, open_.start - way, last, ClockName.SUPPLIER_CLOSING, words) for leave in leaves]
+    return Option(duration=length, windows=_usable(windows), stop=shop.stop, supplier=shop.name)
 
 
 def _search(view: View, line: LineFacts) -> Step:
     """Somebody is looking for it: it ends when it usually ends, and no later than the last shop closes."""
     facts = view.facts
-    length = view.minutes(_longest(facts, line.suppliers))
+    minutes = _longest(view, line.suppliers)
     closings = [
         Window(
             facts.horizon.start,
             open_.end,
             ClockName.SUPPLIER_CLOSING,
-            wording.bought_before(line.title, shop.name, view.local(open_.end)),
+            Said(wording.bought_before, (line.title, shop.name, open_.end)),
             is_under_way=True,
         )
         for shop in line.suppliers
@@ -255,28 +222,27 @@ def _search(view: View, line: LineFacts) -> Step:
         if open_.end > line.since
     ]
     # A shop that opens again tomorrow doesn't let today's search run on overnight: the first closing counts.
-    windows = (
-        sorted(closings, key=lambda w: w.end)[-1:] if view.is_hopeful else sorted(closings, key=lambda w: w.end)[:1]
-    )
+    in_order = sorted(closings, key=lambda window: window.end)
+    windows = in_order[-1:] if view.is_hopeful else in_order[:1]
     if not line.suppliers:
-        windows = [Window(facts.horizon.start, facts.horizon.end, ClockName.PROCUREMENT, "")]
+        windows = [_always(view, ClockName.PROCUREMENT)]
+    end = line.since + seconds(minutes)
     return Step(
         clock=ClockName.PROCUREMENT,
-        words=wording.being_bought(line.title, view.local(line.since), _longest(facts, line.suppliers)),
+        words=Said(wording.being_bought, (line.title, line.since, round(minutes))),
         options=(Option(duration=timedelta(0), windows=_usable(windows)),),
         people=(facts.horizon,),
-        not_before=max(line.since + length, line.ready_at) if line.ready_at else line.since + length,
-        closed=wording.closed_shops([shop.name for shop in line.suppliers]),
+        not_before=max(end, line.ready_at) if line.ready_at else end,
+        closed=Said(wording.closed_shops, tuple(shop.name for shop in line.suppliers)),
     )
 
 
 def _arrives(view: View, line: LineFacts) -> Step:
     """Bought, and here at a known time."""
-    window = Window(view.facts.horizon.start, view.facts.horizon.end, ClockName.PROCUREMENT, "")
     return Step(
         clock=ClockName.PROCUREMENT,
-        words=wording.arrives(line.title, view.local(line.ready_at) if line.ready_at else ""),
-        options=(Option(duration=timedelta(0), windows=(window,)),),
+        words=Said(wording.arrives, (line.title, line.ready_at or "")),
+        options=(Option(duration=timedelta(0), windows=(_always(view, ClockName.PROCUREMENT),)),),
         people=(view.facts.horizon,),
         not_before=line.ready_at,
     )

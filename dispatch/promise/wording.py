@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from .rules import Task
 
 
 def clock_time(instant: datetime, timezone: str, reference: datetime) -> str:
@@ -71,11 +72,26 @@ def cannot_be_had(title: str) -> str:
     return f"{title} can't be had where we asked"
 
 
-def closed_shops(names: Sequence[str]) -> str:
+def closed_shops(*names: str) -> str:
     """No supplier is open in time."""
     if not names:
         return "no shop that may have it is open in time"
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} closed until after the promise"
+
+
+def is_kept_until(name: str, title: str, at: str) -> str:
+    """The other shop keeps it only so long."""
+    return f"{name} keeps {title} until {at}"
+
+
+def is_needed(who: str, ref: str, task: Task, at: str) -> str:
+    """Somebody has another order to look after."""
+    return f"{who} leaves with {ref} at {at}" if task is Task.DELIVER else f"{who} goes to buy for {ref} at {at}"
+
+
+def nobody_to_buy(title: str) -> str:
+    """No available person may buy."""
+    return nobody_for(f"buy {title}")
 
 
 def nobody_for(what: str) -> str:

@@ -27,7 +27,9 @@ from dispatch.promise.rules import (
     level_at,
     project,
 )
-from dispatch.promise.steps import Facts, LineFacts, SupplierFacts, View, plan_of
+from dispatch.promise.known import Facts, LineFacts, SupplierFacts
+from dispatch.promise.steps import plan_of
+from dispatch.promise.view import View
 from dispatch.staff.rules import Person, Role
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -13,7 +13,7 @@ from dispatch.orders.policy import Policy
 from dispatch.orders.rules import Sourcing, Status
 from dispatch.promise.assess import assess
 from dispatch.promise.rules import ClockName, Level, level_at, next_change
-from dispatch.promise.steps import Facts, LineFacts, SupplierFacts
+from dispatch.promise.known import Facts, LineFacts, SupplierFacts
 from dispatch.staff.rules import Person, Role
 
 # 14:00 in the shop, which keeps UTC here so that the table reads as it is meant.
@@ -169,10 +169,17 @@ def test_the_better_of_two_shops_counts() -> None:
     assert result.clock is ClockName.SHIFT_END
 
 
-def test_two_lines_are_bought_side_by_side_and_the_slower_one_binds() -> None:
+def test_two_lines_are_bought_side_by_side_by_two_and_one_after_another_by_one() -> None:
     far = shop_next_door(name="Far Books", travel_minutes=45)
-    result = assess(facts(lines=(line(), line(title="Algebra", suppliers=(far,)))), NOW)
-    assert result.act_by == at("15:45")
+    lines = (line(), line(title="Algebra", suppliers=(far,)))
+    buyers = (somebody(2, Role.BUYER), somebody(3, Role.BUYER))
+    # The slower one binds: 19:00 - 45 (bring it) - 10 (pack) - 90 - 60.
+    assert assess(facts(lines=lines, people=(somebody(1, Role.RIDER), *buyers)), NOW).act_by == at("15:45")
+    # One buyer has Far Books (150 min) after the shop next door (90 min).
+    assert assess(facts(lines=lines), NOW).act_by == at("14:15")
+    # Both at the same shop are one trip.
+    near = (line(), line(title="Algebra"))
+    assert assess(facts(lines=near), NOW).act_by == assess(facts(), NOW).act_by
 
 
 def test_a_search_that_began_keeps_its_own_time() -> None:

@@ -1,0 +1,137 @@
+"""What the clock needs to know of one order: plain values, gathered by `facts`; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..foundation.hours import Span
+from ..orders.policy import Policy
+from ..orders.rules import Sourcing, Status
+from ..staff.rules import Person
+from .estimates import Spread, by_default
+from .rules import Task
+
+# The stop of a delivery, and of every other one to the same door: one trip serves both.
+THE_DOOR = "the door"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupplierFacts:
+    """Another shop: when it is open, how far it is and how long finding and buying takes there (minutes).
+
+    `errand`: there, finding, buying and back, as learned.
+    """
+
+    name: str
+    open: tuple[Span, ...]
+    travel_minutes: int | None
+    procure_minutes: int | None
+    id: int = 0
+    errand: Spread | None = None
+
+    @property
+    def stop(self) -> str:
+        """Where a trip to it leads."""
+        return f"shop {self.id or self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineFacts:
+    """One line: where its goods are, since when, who is getting them, and who may have them.
+
+    `kept_until`: until when another shop keeps it for us.
+    """
+
+    title: str
+    sourcing: Sourcing
+    since: datetime
+    ready_at: datetime | None
+    suppliers: tuple[SupplierFacts, ...]
+    id: int = 0
+    buyer_id: int | None = None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Busy:
+    """Somebody is needed for another order from `start` until they are free again at `end`.
+
+    `stop`: where that trip leads; an order for the same stop may go along while it has not left (`is_under_way`).
+    """
+
+    staff_id: int
+    start: datetime
+    end: datetime
+    ref: str
+    task: Task
+    stop: str = ""
+    is_under_way: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Everything the clock needs to know of one order. `horizon`: how far people and hours were looked up.
+
+    `pack`, `handover`, `way` (to this customer) and `search` (no shop known): lengths as learned, the policy's where
+    nothing was. `busy`: what others' orders need people for. `pins`: who must do a task, because an operator said so.
+    `before`: who the plan counted on until now. `is_waiting_for_somebody`: one of them is overdue, nobody knows how long.
+    """
+
+    promised_by: datetime
+    status: Status
+    lines: tuple[LineFacts, ...]
+    branch_open: tuple[Span, ...]
+    timezone: str
+    policy: Policy
+    travel_minutes: int
+    people: tuple[Person, ...]
+    horizon: Span
+    handed_over_at: datetime | None = None
+    carrier_id: int | None = None
+    taker_id: int | None = None
+    accepted_at: datetime | None = None
+    pack: Spread | None = None
+    handover: Spread | None = None
+    way: Spread | None = None
+    search: Spread | None = None
+    busy: tuple[Busy, ...] = ()
+    pins: tuple[tuple[Task, int], ...] = ()
+    before: frozenset[tuple[Task, int]] = frozenset()
+    is_waiting_for_somebody: bool = False
+
+    @property
+    def pack_length(self) -> Spread:
+        """Packing."""
+        return self.pack or by_default(self.policy.pack_minutes)
+
+    @property
+    def handover_length(self) -> Spread:
+        """Handing over at the shop, or collecting something that is put aside."""
+        return self.handover or by_default(self.policy.handover_minutes)
+
+    @property
+    def way_length(self) -> Spread:
+        """From the shop to this customer."""
+        return self.way or by_default(self.travel_minutes)
+
+    @property
+    def search_length(self) -> Spread:
+        """Finding and buying where no shop is known."""
+        return self.search or by_default(self.policy.procure_minutes)
+
+    def errand_length(self, shop: SupplierFacts) -> Spread:
+        """There, finding, buying and back."""
+        if shop.errand:
+            return shop.errand
+        stay = shop.procure_minutes if shop.procure_minutes is not None else self.policy.procure_minutes
+        return by_default(2 * (shop.travel_minutes or 0) + stay)
+
+    def pinned(self, task: Task) -> int | None:
+        """Who must do a task."""
+        return next((staff_id for what, staff_id in self.pins if what is task), None)
+
+
+def seconds(minutes: float) -> timedelta:
+    """A length in whole seconds."""
+    return timedelta(seconds=round(minutes * 60))
