@@ -95,6 +95,23 @@ class Stock(Base):
     on_hand: Mapped[int] = mapped_column(default=0)
 
 
+class Hold(Base):
+    """Copies kept for a quote until it becomes an order or expires (`released_at`)."""
+
+    __tablename__ = "holds"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_sane"),
+        partial_index("ix_holds_stock", "stock_id", where="released_at IS NULL"),
+        Index("ix_holds_quote_id", "quote_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stock_id: Mapped[int] = mapped_column(ForeignKey("stock.id"))
+    quote_id: Mapped[int] = mapped_column(ForeignKey("quotes.id"))
+    quantity: Mapped[int]
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Reservation(Base):
     """Copies kept for one line: on the shelf until `taken_at` (left the shop) or `released_at` (free again)."""
 

@@ -46,6 +46,14 @@ class Task(enum.StrEnum):
     DELIVER = "deliver"
 
 
+class Verdict(enum.StrEnum):
+    """What to tell a customer who asks whether we can."""
+
+    YES = "yes"
+    YES_IF = "yes_if"
+    NO = "no"
+
+
 class Said(NamedTuple):
     """Words that are put together only when somebody reads them: most windows never bind, and nobody asks them why."""
 

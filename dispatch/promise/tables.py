@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..foundation.db import Base, one_of
+from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from .estimates import Kind
-from .rules import ClockName, Level
+from .rules import ClockName, Level, Task, Verdict
 
 
 class Watch(Base):
@@ -104,3 +104,70 @@ class Learning(Base):
 
     branch_id: Mapped[int] = mapped_column(ForeignKey("branches.id"), primary_key=True)
     learned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Assignment(Base):
+    """The plan: who leaves the shop for an order, or for a quote that is being held, by when and until when.
+
+    `ends_at` is when they are free again. `stop`: where the trip leads. `is_under_way`: they have left, nobody moves it.
+    """
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        one_of("task", Task),
+        CheckConstraint("(order_id IS NULL) <> (quote_id IS NULL)", name="for_one"),
+        CheckConstraint("start_by <= ends_at", name="not_backwards"),
+        Index("ix_assignments_staff", "staff_id", "ends_at"),
+        Index("ix_assignments_order_id", "order_id"),
+        Index("ix_assignments_quote_id", "quote_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    quote_id: Mapped[int | None] = mapped_column(ForeignKey("quotes.id"))
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("lines.id", ondelete="CASCADE"))
+    task: Mapped[Task] = mapped_column(ByValue(Task))
+    stop: Mapped[str] = mapped_column(String(220))
+    supplier: Mapped[str | None] = mapped_column(String(200))
+    start_by: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_under_way: Mapped[bool]
+
+
+class Pin(Base):
+    """An operator says who does a task of an order."""
+
+    __tablename__ = "pins"
+    __table_args__ = (one_of("task", Task),)
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    task: Mapped[Task] = mapped_column(ByValue(Task), primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    pinned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    pinned_by: Mapped[str] = mapped_column(String(100))
+
+
+class Quote(Base):
+    """What was answered to "can you?", and until when the goods and the people it counts on are held for it.
+
+    `code` is its public name. It ends when it becomes an order, or at `expires_at`; `released_at` is then set.
+    """
+
+    __tablename__ = "quotes"
+    __table_args__ = (
+        one_of("verdict", Verdict),
+        CheckConstraint("made_at <= expires_at", name="not_backwards"),
+        partial_index("ix_quotes_held", "expires_at", where="released_at IS NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branches.id"))
+    verdict: Mapped[Verdict] = mapped_column(ByValue(Verdict))
+    promised_by: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str] = mapped_column(String(100))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

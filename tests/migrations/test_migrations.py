@@ -84,6 +84,7 @@ def value_of(table: Table, column: Column[Any]) -> Any:
 
 # Where a CHECK ties columns together.
 TIED: dict[str, dict[str, Any]] = {
+    "assignments": {"order_id": 1},
     "extra_shifts": {"ends_at": NOW + timedelta(hours=1)},
     "orders": {"status": "ready"},
     "outbox": {"state": "queued"},
