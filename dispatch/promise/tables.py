@@ -98,12 +98,13 @@ class Estimate(Base):
 
 
 class Learning(Base):
-    """When a branch last learned. Its row is the lock of those who do it at the same time."""
+    """When a branch last learned, and up to which event. Its row is the lock of those who do it at the same time."""
 
     __tablename__ = "learnings"
 
     branch_id: Mapped[int] = mapped_column(ForeignKey("branches.id"), primary_key=True)
     learned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    seen_event_id: Mapped[int] = mapped_column(default=0)
 
 
 class Assignment(Base):

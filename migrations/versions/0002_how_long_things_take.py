@@ -72,6 +72,7 @@ def upgrade() -> None:
         "learnings",
         sa.Column("branch_id", sa.Integer(), nullable=False),
         sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_event_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["branch_id"], ["branches.id"], name=op.f("fk_learnings_branch_id_branches")),
         sa.PrimaryKeyConstraint("branch_id", name=op.f("pk_learnings")),
     )
