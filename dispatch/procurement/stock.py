@@ -19,6 +19,8 @@ ON_THE_SHELF = (Reservation.released_at.is_(None), Reservation.taken_at.is_(None
 # Before it is packed a copy may still change hands.
 UNPACKED = (Status.PROCURING, Status.PACKING)
 WAITING = (Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE)
+# Lines whose copies stand on the shelf: what was wanted, or what the customer takes instead.
+KEPT_HERE = (Sourcing.IN_STOCK, Sourcing.SUBSTITUTED)
 
 
 def find_stock(session: Session, item_id: int, branch_id: int) -> Stock | None:
@@ -49,7 +51,8 @@ def available(session: Session, stock: Stock) -> int:
 def keep(session: Session, stock: Stock, line: Line, now: datetime) -> None:
     """Keep a line's copies for it; the caller holds the stock row's lock and has looked that there are enough."""
     session.add(Reservation(stock_id=stock.id, line_id=line.id, quantity=line.quantity, reserved_at=now))
-    line.sourcing, line.sourcing_at = Sourcing.IN_STOCK, now
+    line.sourcing = Sourcing.SUBSTITUTED if line.instead_of else Sourcing.IN_STOCK
+    line.sourcing_at = now
     session.flush()
 
 
@@ -148,7 +151,7 @@ def settle_shelf(session: Session, order: Order, now: datetime) -> bool:
         if glance is None:
             continue
         free = available(session, glance)
-        if line.sourcing is Sourcing.IN_STOCK and free < 0:
+        if line.sourcing in KEPT_HERE and free < 0:
             changed |= _give_up(session, order, line, lock_stock(session, glance.id), now)
         elif line.sourcing in WAITING and free >= line.quantity:
             changed |= _gain(session, order, line, lock_stock(session, glance.id), now)
