@@ -16,6 +16,8 @@ from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
 from ..orders.tables import Order
 from ..orders.timetable import generation, rearm, set_next_check
+from ..procurement.call_service import drop_expired, next_expiry
+from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
 from ..promise.rules import Assessment
 from ..promise.service import read_clock, update_sourcing
@@ -48,17 +50,22 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
     seen = generation(session, order.id)
     escalation = latest_escalation(session, order.id)
     if order.status in CLOSED:
+        close_offers(session, order, now)
         if escalation and escalation.state in LIVE:
             close(session, order, escalation, _end_of(order), now)
         set_next_check(session, order.id, None, seen=seen)
         return True
-    if settle_shelf(session, order, now):
+    # Before the shelf: what another shop keeps no longer may be had there.
+    is_dropped = drop_expired(session, order, now)
+    if settle_shelf(session, order, now) or is_dropped:
         update_sourcing(session, order, now)
+    # After the shelf: a copy that came in is better news than an answer that did not.
+    offers_at = close_offers(session, order, now)
     assessment, known = read_clock(session, order, now)
     facts = ladder_facts(order, escalation, assessment, known, now)
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
-    looks = [at for at in (assessment.next_check_at, decision.next_check_at) if at]
+    looks = [at for at in (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order)) if at]
     set_next_check(session, order.id, min(looks, default=None), seen=seen)
     return True
 
