@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ..foundation.errors import Conflict, Invalid, NotFound
 from ..orders import service as orders
 from ..orders.branches import get_branch
-from ..orders.rules import CLOSED, IN_HAND, Move, Sourcing, Status, status_of_lines
+from ..orders.rules import CLOSED, IN_HAND, Move, Sourcing, Status, Substitution, status_of_lines
 from ..orders.service import NewOrder, ProcurementNews
 from ..orders.tables import Line, Order
 from ..orders.timetable import rearm
@@ -34,6 +34,11 @@ from .tables import Watch
 
 # How the history names what may be changed.
 WORDS = {"address": "address", "lat": "latitude", "lon": "longitude", "reason": "reason", "travel_minutes": "way (min)"}
+WISHES = {
+    Substitution.NEVER: "nothing else",
+    Substitution.LISTED: "a usual substitute is fine",
+    Substitution.ASK: "ask first",
+}
 
 
 def read_clock(session: Session, order: Order, now: datetime) -> tuple[Assessment, Facts]:
@@ -155,17 +160,21 @@ def _shown(value: object) -> str:
 
 
 def _change_lines(session: Session, order: Order, wanted: Any, now: datetime) -> list[str]:
-    """Lines not yet in hand become those of `wanted`: (line id or None, NewLine) pairs. Lines in hand must be kept."""
+    """Lines not yet in hand become those of `wanted`: (line id or None, NewLine or None) pairs.
+
+    A line with its id is kept, goods and all; what comes with it is another wish for the case that it can't be had.
+    What was bought must be kept; what stands on the shelf can still go back.
+    """
     if order.status not in (Status.PROCURING, Status.PACKING):
         raise Conflict(f"Order {order.ref} is packed: its lines can't be changed any more.")
-    said = []
     by_id = {line.id: line for line in order.lines}
     unknown = [number for number, _ in wanted if number is not None and number not in by_id]
     if unknown:
         raise Invalid("lines", f"order {order.ref} has no line {unknown[0]}")
+    said = _change_wishes(by_id, wanted)
     kept = {number for number, _ in wanted}
     for line in [line for line in order.lines if line.id not in kept]:
-        if line.sourcing in IN_HAND and line.sourcing is not Sourcing.IN_STOCK:
+        if line.sourcing in IN_HAND and line.sourcing not in stock.KEPT_HERE:
             raise Conflict(f"{line.title} is in hand already: keep its line.")
         stock.forget(session, line, now)
         order.lines.remove(line)
@@ -180,6 +189,16 @@ def _change_lines(session: Session, order: Order, wanted: Any, now: datetime) ->
             _source(session, order, [line], now)
             said.append(f"with {line.title}")
     order.status = status_of_lines(line.sourcing for line in order.lines)
+    return said
+
+
+def _change_wishes(by_id: Mapping[int, Line], wanted: Any) -> list[str]:
+    """The goods of these lines stay where they are: only what may take their place is different."""
+    said = []
+    for number, new in wanted:
+        if number is not None and new is not None and by_id[number].substitution is not new.substitution:
+            by_id[number].substitution = new.substitution
+            said.append(f"instead of {by_id[number].title}: {WISHES[new.substitution]}")
     return said
 
 

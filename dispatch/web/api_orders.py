@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -130,7 +131,10 @@ def change_order(call: Call[shapes.OrderChanges, NoQuery], ref: str) -> Answer:
 def _wanted(
     call: Call[Any, Any], ref: str, lines: Sequence[shapes.LineChange]
 ) -> list[tuple[int | None, NewLine | None]]:
-    """(id, None) for each line to keep, (None, what it shall be) for each that is new or different from before."""
+    """(id, None) for each line to keep, (None, what it shall be) for each that is new or different from before.
+
+    (id, what it shall be) for one of which only the wish for a substitute is different: its goods stay its own.
+    """
     columns = (Line.id, Line.title, Line.sku, Line.quantity, Line.substitution)
     query = select(*columns).join(Order, Order.id == Line.order_id).where(Order.ref == ref.upper())
     before = {row.id: NewLine(title=row.title, sku=row.sku, quantity=row.quantity, substitution=row.substitution)
@@ -139,8 +143,12 @@ def _wanted(
     for index, line in enumerate(lines):
         if line.id is not None and line.id not in before:
             raise Invalid(f"lines.{index}.id", "this order has no such line")
-        is_same = line.id is not None and ("title" not in line.model_fields_set or _new_line(line) == before[line.id])
-        wanted.append((line.id, None) if is_same else (None, _new_line(line)))
+        if line.id is not None and "title" not in line.model_fields_set:
+            wanted.append((line.id, None))
+            continue
+        new = _new_line(line)
+        is_kept = line.id is not None and replace(new, substitution=before[line.id].substitution) == before[line.id]
+        wanted.append((line.id, new) if is_kept else (None, new))
     return wanted
 
 
