@@ -50,9 +50,10 @@ class _Around:
 
 
 def _lines(session: Session, ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    columns = (Line.id, Line.sku, Line.title, Line.quantity, Line.substitution, Line.sourcing, Line.ready_at, Line.note)
+    columns = (Line.id, Line.sku, Line.title, Line.quantity, Line.substitution, Line.sourcing, Line.note)
+    times = (Line.ready_at, Line.kept_until)
     query = (
-        select(Line.order_id, *columns, Supplier.code.label("supplier"))
+        select(Line.order_id, *columns, *times, Supplier.code.label("supplier"))
         .outerjoin(Supplier, Supplier.id == Line.supplier_id)
         .where(Line.order_id.in_(ids))
         .order_by(Line.id)
@@ -134,6 +135,7 @@ def _line(line: Any) -> dict[str, Any]:
         "sourcing": line.sourcing.value,
         "supplier": line.supplier,
         "ready_at": _at(line.ready_at),
+        "kept_until": _at(line.kept_until),
         "note": line.note,
     }
 

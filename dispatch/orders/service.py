@@ -53,11 +53,12 @@ class NewOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcurementNews:
-    """News about one line: `supplier` is a code, `by` the id of whoever found out."""
+    """News about one line: `supplier` is a code, `by` the id of whoever found out; reserved is `kept_until`."""
 
     state: Sourcing
     supplier: str | None = None
     ready_at: datetime | None = None
+    kept_until: datetime | None = None
     by: int | None = None
     note: str | None = None
 

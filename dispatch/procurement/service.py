@@ -14,18 +14,12 @@ from ..foundation.hours import checked_hours
 from ..foundation.types import parse_phone
 from ..orders.branches import get_branch
 from ..orders.rules import OPEN, PROCUREMENT, Sourcing, Status
-from ..orders.service import ProcurementNews, record
+from ..orders.service import ProcurementNews
 from ..orders.tables import Line, Order
 from ..orders.timetable import rearm
+from .news import kept_until, record_news, why_given_up
 from .stock import available, find_stock, keep, make_stock, reallocate, reserved
 from .tables import Item, ItemSubstitute, ItemSupplier, Supplier
-
-SAID = {
-    Sourcing.SEARCHING: "Looking for {title}{where}.",
-    Sourcing.RESERVED: "{title} is put aside{where}.",
-    Sourcing.BOUGHT: "{title} is bought{where}.",
-    Sourcing.UNAVAILABLE: "{title} can't be had{where}.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,11 +199,14 @@ def apply_news(session: Session, order: Order, line: Line, news: ProcurementNews
             allowed=sorted(state.value for state in allowed),
         )
     supplier = find_supplier(session, news.supplier) if news.supplier else None
+    supplier_id = supplier.id if supplier else line.supplier_id
+    asked = why_given_up(session, line, news)
     values = {
         "sourcing": news.state,
-        "supplier_id": supplier.id if supplier else line.supplier_id,
+        "supplier_id": supplier_id,
         "buyer_id": news.by if news.by is not None else line.buyer_id,
         "ready_at": news.ready_at,
+        "kept_until": kept_until(line, news, supplier_id),
         "note": news.note or line.note,
     }
     if all(getattr(line, name) == value for name, value in values.items()):
@@ -218,11 +215,7 @@ def apply_news(session: Session, order: Order, line: Line, news: ProcurementNews
         line.sourcing_at = now
     for name, value in values.items():
         setattr(line, name, value)
-    where = f" at {supplier.name}" if supplier else ""
-    note = f" {news.note}" if news.note else ""
-    text = SAID[news.state].format(title=line.title, where=where) + note
-    data = {"line_id": line.id, "supplier": news.supplier, "state": news.state.value}
-    record(session, order, f"line_{news.state.value}", text, at=now, actor=actor, data=data)
+    record_news(session, line, news, supplier, now, actor=actor, asked=asked)
 
 
 def name_item(session: Session, line: Line, *, field: str) -> None:

@@ -135,7 +135,7 @@ class SupplierAnswer(Base):
     """What one supplier said of one line. Append-only: chances are learned from it, so it outlives its line.
 
     `superseded_at`: a later answer about the same line took its place, and only the later one teaches.
-    `is_open_by_hours`: what their hours said at that instant; a closed door while it is true is a doubt about the hours.
+    `is_open_by_hours`: what their hours said at that instant; a closed door while it is true is a doubt about them.
     """
 
     __tablename__ = "supplier_answers"

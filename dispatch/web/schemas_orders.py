@@ -181,6 +181,7 @@ class Line(Shape):
     sourcing: Sourcing
     supplier: str | None
     ready_at: datetime | None
+    kept_until: datetime | None
     note: str | None
 
 
