@@ -21,3 +21,11 @@ EARNS = {
     "handed_over": NoticeKind.ON_ITS_WAY,
     "delivered": NoticeKind.DELIVERED,
 }
+# Events of an offer of something else; None: nobody is told, but a text about it that has not left is taken back.
+OF_AN_OFFER = {
+    "substitution_offered": NoticeKind.OFFER,
+    "line_substituted": NoticeKind.SUBSTITUTED,
+    "substitution_withdrawn": NoticeKind.OFFER_WITHDRAWN,
+    "substitution_declined": None,
+    "substitution_expired": None,
+}

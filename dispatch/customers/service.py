@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from ..foundation.hours import local_text
 from ..foundation.log import get_logger
 from ..foundation.tokens import Links
-from ..foundation.types import can_be_texted
 from ..messaging.rules import Kind
-from ..messaging.service import Draft, enqueue, opted_out
+from ..messaging.service import Draft, enqueue
 from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
 from ..orders.wording import first_name, things
 from ..staff.tables import Staff
-from .rules import EARNS, NoticeKind
+from .offer_notices import tell_of_offer, unreachable
+from .rules import EARNS, OF_AN_OFFER, NoticeKind
 from .tables import Notice
 from .wording import Told, notice
 
@@ -53,6 +53,8 @@ def _relay(session: Session, event: OrderEvent, now: datetime, *, links: Links) 
             event.relayed_at = now
             if kind is not None:
                 _tell(session, event, kind, now, links=links)
+            elif event.kind in OF_AN_OFFER:
+                tell_of_offer(session, event, now, links=links)
     except DBAPIError:
         # The database's refusals end the whole transaction, which is tried again as one.
         raise
@@ -90,10 +92,9 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
 
 
 def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_news: bool) -> str | None:
-    if order.customer_phone in opted_out(session, [order.customer_phone]):
-        return "the customer asked not to be texted: phone them"
-    if not can_be_texted(order.customer_phone):
-        return "this is a landline: phone them"
+    why = unreachable(session, order)
+    if why is not None:
+        return why
     if order.status is Status.CANCELLED:
         return "the order was cancelled meanwhile"
     # Delivered in the same breath: both are told, in their order.

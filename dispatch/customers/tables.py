@@ -13,8 +13,9 @@ from .rules import NoticeKind
 
 
 class Notice(Base):
-    """One notice to the customer of an order; `round` counts attempts to deliver, so that each has its own news.
+    """One notice to the customer of an order.
 
+    `round` counts attempts to deliver, so that each has its own news; of a notice about an offer it is the offer's id.
     `outbox_id` is empty when nobody was texted, and `withheld` says why.
     """
 

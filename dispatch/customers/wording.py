@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..messaging.wording import plain, segments
+from ..procurement.substitution_wording import fitted, numbered, ways_to_answer
 from .rules import NoticeKind
 
 MOST_SEGMENTS = 2
@@ -48,3 +49,53 @@ def _text(kind: NoticeKind, *, shop: str, name: str, what: str, carrier: str, to
         about = f", there at about {told.about}" if told.about else ""
         return f"Hello {name}, {carrier} from {shop} is on the way to you{about}.{pin} {told.link}"
     return f"Hello {name}, your order from {shop} has been delivered{goods}. Thank you!"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldOffer:
+    """What may be said of something else. `missing`: what can't be had; `until`: local, like "17:30"."""
+
+    shop: str
+    name: str
+    missing: str
+    link: str
+    choices: tuple[str, ...] = ()
+    until: str = ""
+    takes_replies: bool = True
+    is_here: bool = True
+    why: str = ""
+
+
+def offer(told: ToldOffer) -> str:
+    """What they could have instead, how to choose and until when. Without answers by text the link alone serves."""
+    ways = f"{ways_to_answer(len(told.choices))}, by" if told.takes_replies else "Please choose by"
+
+    def text(missing: str, shop: str, name: str, *choices: str) -> str:
+        shown = f"{numbered(choices)} " if any(choices) else ""
+        instead = f"Instead we could bring you: {shown}{ways} {told.until}: {told.link}"
+        return f"Hello {name}, {shop}: we can't get {missing} in time. {instead}"
+
+    return fitted(text, told.missing, told.shop, told.name, *told.choices)
+
+
+def substituted(told: ToldOffer) -> str:
+    """What they get instead, as they agreed when they ordered: the one choice."""
+
+    def text(missing: str, shop: str, name: str, title: str) -> str:
+        get = f"you get {title} instead" if told.is_here else f"we are getting {title} for you instead"
+        return f"Hello {name}, {shop}: we can't get {missing} in time. As agreed, {get}. See where it is: {told.link}"
+
+    return fitted(text, told.missing, told.shop, told.name, *told.choices[:1])
+
+
+def offer_withdrawn(told: ToldOffer) -> str:
+    """They need not choose any more. `why`: found, cancelled or anything else."""
+
+    def text(missing: str, shop: str, name: str) -> str:
+        said = {
+            "found": f"good news, we found {missing} after all. No need to choose.",
+            "cancelled": f"no need to choose instead of {missing} any more, the order is cancelled.",
+        }.get(told.why, f"no need to choose instead of {missing} any more.")
+        return f"Hello {name}, {shop}: {said} {told.link}"
+
+    return fitted(text, told.missing, told.shop, told.name)

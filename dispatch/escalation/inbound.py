@@ -20,6 +20,7 @@ from ..orders.timetable import rearm, rearm_branch
 from ..staff.tables import Staff
 from . import wording
 from .answers import answer_page
+from .customer_answers import answer_by_text, has_open_offer
 from .mine import choices, open_pages, taken_pages
 from .rules import Answer, Verb
 from .tables import Page
@@ -56,7 +57,7 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime) -> None:
     elif reply.kind is ReplyKind.HELP:
         # The provider answers these by itself.
         return
-    elif staff is not None:
+    elif staff is not None and not _is_for_offer(session, phone, reply):
         _answer(session, text, staff, reply, now=now)
     elif not _note_for_customer(session, text, now):
         _greet_stranger(session, text, now)
@@ -134,7 +135,16 @@ def _note_for_customer(session: Session, text: InboundText, now: datetime) -> bo
         said = f"The customer wrote: “{text.body.strip()[:LONGEST_QUOTE]}”"
         record(session, order, "customer_wrote", said, at=now, actor=order.customer_name)
         text.order_id = order.id
+    answered = answer_by_text(session, text, now) if orders else None
+    if answered is not None:
+        text.order_id = answered.order_id or text.order_id
+        _reply(session, text, answered.text, now, order_id=text.order_id)
     return bool(orders)
+
+
+def _is_for_offer(session: Session, phone: str, reply: Reply) -> bool:
+    """Somebody on the staff who is also a customer, with a question open and no page that could be meant by it."""
+    return reply.kind is ReplyKind.UNKNOWN and has_open_offer(session, phone)
 
 
 def _greet_stranger(session: Session, text: InboundText, now: datetime) -> None:

@@ -117,17 +117,18 @@ def withdraw(
     now: datetime,
     page_ids: Collection[int] = (),
     order_ids: Collection[int] = (),
+    text_ids: Collection[int] = (),
     kinds: Collection[Kind] | None = None,
     why: str,
 ) -> int:
-    """Take back texts of these pages or orders (of these kinds) that have not left; how many were stopped.
+    """Take back these texts, or those of pages or orders (of these kinds), that have not left; how many were stopped.
 
     A claim that runs at the same time holds the row: then we find it "sending" and can't stop it, but it will not be
     tried a second time, for it is no longer of use. One statement for both, because a row that changes between two
     statements would slip past them. What must be said to somebody who may have got the text is said by one that
     follows it (`Draft.after_id`).
     """
-    whose = or_(columns.page_id.in_(page_ids), columns.order_id.in_(order_ids))
+    whose = or_(columns.page_id.in_(page_ids), columns.order_id.in_(order_ids), columns.id.in_(text_ids))
     mine = whose if kinds is None else whose & columns.kind.in_(kinds)
     is_leaving = literally(columns.state, TextState.SENDING)
     is_open = literally(columns.state, TextState.QUEUED, TextState.HELD, TextState.SENDING)

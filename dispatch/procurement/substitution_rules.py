@@ -156,10 +156,15 @@ def read_titled_choice(text: str, offers: Sequence[tuple[str, int]]) -> tuple[in
 
 
 def _after(words: list[str], title: str, count: int) -> list[int]:
-    """What is said behind the title, or behind as much of it as was typed and leaves a choice."""
+    """What is said behind the title, or behind as much of it as was typed and leaves a choice.
+
+    "physics 2" is the name of Physics 2 and no choice: nothing is said behind it.
+    """
     named = _words(title)
     same = next((n for n, pair in enumerate(zip(words, named, strict=False)) if pair[0] != pair[1]), None)
     most = min(len(words), len(named)) if same is None else same
+    if most == len(words):
+        return []
     for length in range(most, 0, -1):
         said = read_choice(" ".join(words[length:]), count)
         if said is not None:
