@@ -15,8 +15,9 @@ from .foundation.log import get_logger
 from .messaging.delivery import Delivery
 from .messaging.service import record_failure, unhandled
 from .orders.rules import OPEN
-from .orders.tables import Heartbeat, Order, OrderEvent, Timetable
+from .orders.tables import Branch, Heartbeat, Order, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
+from .promise.learning import collect, is_due, recalibrate
 from .runtime import Runtime
 
 log = get_logger("rounds")
@@ -116,6 +117,28 @@ def audit(runtime: Runtime) -> int:
             log.warning("open orders without a next look", count=len(ids))
             rearm(session, ids, now)
     return len(ids)
+
+
+def learn(runtime: Runtime) -> int:
+    """Have every branch learn from its day, once a night; how many did."""
+    now = runtime.clock.now()
+    with runtime.db.snapshot() as session:
+        due = [branch.id for branch in session.scalars(select(Branch)) if is_due(session, branch, now)]
+    return sum(_learn(runtime, branch_id, now) for branch_id in due)
+
+
+def _learn(runtime: Runtime, branch_id: int, now: datetime) -> int:
+    try:
+        # Some orders at a time, so that SQLite's other writers don't wait long; the end of it is safe to be done twice.
+        while once_more(runtime.db, lambda session: collect(session, session.get_one(Branch, branch_id), now)):
+            continue
+        return int(once_more(runtime.db, lambda session: recalibrate(session, session.get_one(Branch, branch_id), now)))
+    except Unavailable:
+        raise
+    except Exception:
+        # One branch that can't learn keeps none of the others from it; what was learned before stays in force.
+        log.exception("a branch could not learn", branch_id=branch_id)
+        return 0
 
 
 def beat(runtime: Runtime, name: str) -> None:

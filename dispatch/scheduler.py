@@ -31,6 +31,8 @@ SAFETY_TICK = timedelta(seconds=1)
 SQLITE_GLANCE_SECONDS = 0.02
 HEARTBEAT_SECONDS = 5.0
 AUDIT_EVERY = timedelta(minutes=1)
+# It is done once a night; whoever looks first does it.
+LEARN_EVERY = timedelta(minutes=5)
 
 
 class Duty:
@@ -103,6 +105,7 @@ class Worker:
         for name in self._duties:
             self._scheduler.add_job(self._turn, "interval", seconds=1, id=name, args=[name])
         self._scheduler.add_job(self._audit, "interval", seconds=AUDIT_EVERY.total_seconds(), id="audit")
+        self._scheduler.add_job(self._learn, "interval", seconds=LEARN_EVERY.total_seconds(), id="learn")
         self._scheduler.start()
         listen = self._glance if self._runtime.db.is_sqlite else self._listen
         threading.Thread(target=listen, name="waker", daemon=True).start()
@@ -158,6 +161,12 @@ class Worker:
             rounds.audit(self._runtime)
         except Unavailable:
             log.warning("the audit waits for the database")
+
+    def _learn(self) -> None:
+        try:
+            rounds.learn(self._runtime)
+        except Unavailable:
+            log.warning("learning waits for the database")
 
     def _listen(self) -> None:
         """PostgreSQL tells us; after every reconnect we look for ourselves, for news in between is lost."""

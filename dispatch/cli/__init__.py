@@ -12,7 +12,7 @@ from ..foundation.db import Database
 from ..foundation.errors import ConfigurationError, DispatchError
 from ..foundation.log import set_up_logs
 from ..foundation.migrate import upgrade
-from . import accounts, checks, explain, imports
+from . import accounts, backtest, checks, explain, imports
 from .serve import simulator, worker
 from .up import up
 
@@ -56,5 +56,6 @@ for command in (
     accounts.token,
     accounts.user,
     imports.import_group,
+    backtest.backtest,
 ):
     main.add_command(command)

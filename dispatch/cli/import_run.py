@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +20,9 @@ from ..procurement.tables import Item, Supplier
 from ..web.schemas import Body, read_json
 from .csv_rows import BadCell, Reader, Row
 
+if TYPE_CHECKING:
+    from .import_history import HistoryRun
+
 B = TypeVar("B", bound=Body)
 Check = Callable[[str], object]
 
@@ -30,11 +33,15 @@ class Effect(enum.StrEnum):
     ADDED = "added"
     UPDATED = "updated"
     ALREADY = "already there"
+    LEFT_OUT = "left out: shorter than half a minute or longer than a day"
 
 
 @dataclass(kw_only=True)
 class Import:
-    """One import under way: what there is already, and which keys the file has named so far, with their lines."""
+    """One import under way: what there is already, and which keys the file has named so far, with their lines.
+
+    `history`: the rows of a history so far, of the branch `branch_code`.
+    """
 
     session: Session
     now: datetime
@@ -45,6 +52,8 @@ class Import:
     named: dict[tuple[str, ...], int] = field(default_factory=dict)
     later: list[tuple[str, str, ItemValues]] = field(default_factory=list)
     bad: list[BadCell] = field(default_factory=list)
+    branch_code: str = "main"
+    history: HistoryRun | None = None
 
     def complain(self, line: int, name: str, message: str) -> None:
         """Note what is wrong with a row and go on, so that all of it is said at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -132,7 +133,7 @@ def write_item(run: Import, rows: Sequence[Row]) -> Effect:
     return Effect.UPDATED if item else Effect.ADDED
 
 
-def link_items(run: Import, rows: Sequence[Row]) -> None:
+def link_items(run: Import, rows: Sequence[Row]) -> Counter[Effect]:
     """Name the substitutes, now that every item of the file is there; complaints go to `run.bad`."""
     for row in rows:
         others = row.cells.get("substitutes", "")
@@ -145,6 +146,7 @@ def link_items(run: Import, rows: Sequence[Row]) -> None:
     if not run.bad:
         for branch, sku, values in run.later:
             put_item(run.session, sku, values, run.now, branch=branch)
+    return Counter()
 
 
 def _must_be_known(name: str, what: str, cell: str, known: set[str]) -> None:

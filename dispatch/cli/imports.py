@@ -14,7 +14,7 @@ from rich.progress import Progress
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
-from . import import_orders, import_shop
+from . import import_history, import_orders, import_shop
 from .common import Shop, open_shop
 from .csv_rows import BadCell, Reader, Row, read_rows
 from .import_run import Effect, Import, begin
@@ -35,15 +35,15 @@ def _here(rows: Sequence[Row], path: str) -> tuple[int, str]:
 class Kind:
     """One kind of file.
 
-    `units`: which rows are written together. `write`: one unit, raises Invalid. `finish`: once, after all of them.
-    `place_of`: the line and heading that a field of a complaint stands for.
+    `units`: which rows are written together. `write`: one unit, raises Invalid. `finish`: once, after all of them;
+    answers how the counts must be put right. `place_of`: the line and heading that a field of a complaint stands for.
     """
 
     columns: dict[str, Reader]
     required: tuple[str, ...]
     write: Callable[[Import, Sequence[Row]], Effect]
     units: Callable[[Sequence[Row]], list[list[Row]]] = _each
-    finish: Callable[[Import, Sequence[Row]], None] | None = None
+    finish: Callable[[Import, Sequence[Row]], Counter[Effect]] | None = None
     place_of: Callable[[Sequence[Row], str], tuple[int, str]] = _here
 
 
@@ -65,6 +65,12 @@ KINDS = {
         units=import_orders.orders_of,
         place_of=import_orders.place_of,
     ),
+    "history": Kind(
+        columns=import_history.HISTORY,
+        required=import_history.NEEDED,
+        write=import_history.write_step,
+        finish=import_history.learn_from,
+    ),
 }
 
 
@@ -73,7 +79,7 @@ class _NothingWritten(Exception):
 
 
 def load_file(
-    shop: Shop, kind: Kind, raw: bytes, *, dry_run: bool, advance: Callable[[int, int], None]
+    shop: Shop, kind: Kind, raw: bytes, *, dry_run: bool, branch: str, advance: Callable[[int, int], None]
 ) -> tuple[Counter[Effect], list[BadCell]]:
     """What became of the rows, and every complaint; with any complaint, or in a dry run, nothing is written.
 
@@ -85,6 +91,7 @@ def load_file(
         with shop.db.transaction() as session:
             run = begin(session, shop.now, region=shop.settings.default_region)
             run.bad += bad
+            run.branch_code = branch
             counts = _write(session, run, kind, rows, advance)
             bad = run.bad
             if bad or dry_run:
@@ -109,11 +116,11 @@ def _write(
                 run.complain(*kind.place_of(unit, each.field), each.message)
         advance(done, len(units))
     if kind.finish is not None:
-        kind.finish(run, rows)
+        counts.update(kind.finish(run, rows))
     return counts
 
 
-def _import(name: str, file: BinaryIO, *, dry_run: bool) -> None:
+def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main") -> None:
     raw = file.read()
     is_long = raw.count(b"\n") > LONG_FILE
     console = Console(stderr=True)
@@ -126,6 +133,7 @@ def _import(name: str, file: BinaryIO, *, dry_run: bool) -> None:
             KINDS[name],
             raw,
             dry_run=dry_run,
+            branch=branch,
             advance=lambda done, total: progress.update(bar, completed=done, total=total),
         )
     for cell in bad:
@@ -134,7 +142,8 @@ def _import(name: str, file: BinaryIO, *, dry_run: bool) -> None:
         rows = len({cell.line for cell in bad})
         click.echo(f"Nothing was imported: {rows} {'line is' if rows == 1 else 'lines are'} bad.", err=True)
         sys.exit(1)
-    said = ", ".join(f"{counts[effect]} {effect.value}" for effect in Effect)
+    usual = set(Effect) - {Effect.LEFT_OUT}
+    said = ", ".join(f"{counts[effect]} {effect.value}" for effect in Effect if effect in usual or counts[effect])
     click.echo(f"{said} (dry run: nothing was written)" if dry_run else said)
 
 
@@ -151,8 +160,8 @@ def _command(name: str, words: str) -> click.Command:
     @click.command(name, help=f"{words}\n\nHeadings: {headings}. Needed: {needed}; the others may be left out.")
     @click.argument("file", type=click.File("rb"))
     @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
-    def command(file: BinaryIO, *, dry_run: bool) -> None:
-        _import(name, file, dry_run=dry_run)
+    def command(file: BinaryIO, *, dry_run: bool, branch: str = "main") -> None:
+        _import(name, file, dry_run=dry_run, branch=branch)
 
     return command
 
@@ -162,5 +171,11 @@ for _name, _words in {
     "suppliers": "Other shops, by their code.",
     "stock": "Items and how many are on a branch's shelf, by their sku.",
     "orders": "Orders; rows with one external_id are lines of one order, and one that is known is left alone.",
+    "history": "How long things took before there was dispatch: procure, pack, travel, handover; it learns from it.",
 }.items():
     import_group.add_command(_command(_name, _words))
+
+# The other files name a branch in each row; a history is one branch's past.
+import_group.commands["history"].params.append(
+    click.Option(["--branch"], default="main", show_default=True, metavar="CODE", help="Whose past it is.")
+)

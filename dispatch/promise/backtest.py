@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
 
@@ -12,8 +12,12 @@ from .lessons import TARGET, Learner, Seen, is_absurd
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One step, what we would have said of it (`seen.said`), and what an average would have: minutes."""
+    """One step, what we would have said of it, and what an average would have: minutes.
 
+    `number`: its place in the history as it was given, from 0.
+    """
+
+    number: int
     seen: Seen
     said: Spread
     average: float
@@ -58,31 +62,31 @@ def walk(
     A day begins at midnight of `timezone`; only what had ended by then is known. Steps with absurd lengths are left
     out. `on_day` hears how many steps of a day were guessed.
     """
-    steps = [seen for seen in history if not is_absurd(seen.minutes)]
-    ended = sorted(range(len(steps)), key=lambda index: steps[index].order)
+    steps = {number: seen for number, seen in enumerate(history) if not is_absurd(seen.minutes)}
+    ended = sorted(steps, key=lambda number: steps[number].order)
     learner, averages, guesses = Learner(target), _Averages(), dict[int, Guess]()
     known = 0
-    for morning, indexes in _days(steps, timezone):
+    for morning, numbers in _days(steps, timezone):
         while known < len(ended) and steps[ended[known]].ended_at < morning:
             # What ended before this morning began before it too, on a day that was guessed already.
             learner.add(guesses[ended[known]].seen)
             averages.add(steps[ended[known]])
             known += 1
-        lengths = learner.lengths({steps[index].groups for index in indexes})
-        for index in indexes:
-            said = steps[index].spread_of(lengths)
-            guesses[index] = Guess(replace(steps[index], said=said), said, averages.of(steps[index]))
+        lengths = learner.lengths({steps[number].groups for number in numbers})
+        for number in numbers:
+            said = steps[number].spread_of(lengths)
+            guesses[number] = Guess(number, replace(steps[number], said=said), said, averages.of(steps[number]))
         if on_day:
-            on_day(len(indexes))
+            on_day(len(numbers))
     return list(guesses.values())
 
 
-def _days(steps: Sequence[Seen], timezone: tzinfo) -> list[tuple[datetime, list[int]]]:
+def _days(steps: Mapping[int, Seen], timezone: tzinfo) -> list[tuple[datetime, list[int]]]:
     """The mornings on which something began, and what began that day, in order."""
     days: dict[date, list[int]] = {}
-    for index in sorted(range(len(steps)), key=lambda index: (steps[index].started_at, steps[index].order)):
-        days.setdefault(steps[index].started_at.astimezone(timezone).date(), []).append(index)
-    return [(datetime.combine(day, time(), tzinfo=timezone), indexes) for day, indexes in days.items()]
+    for number in sorted(steps, key=lambda number: (steps[number].started_at, steps[number].order)):
+        days.setdefault(steps[number].started_at.astimezone(timezone).date(), []).append(number)
+    return [(datetime.combine(day, time(), tzinfo=timezone), numbers) for day, numbers in days.items()]
 
 
 def score(guesses: Sequence[Guess], *, target: float = TARGET) -> Score:
