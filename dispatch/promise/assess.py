@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..orders.rules import IN_HAND, Status
@@ -12,7 +12,6 @@ from .rules import (
     Assessment,
     Bound,
     ClockName,
-    Level,
     Plan,
     Step,
     Words,
@@ -54,7 +53,8 @@ def assess(facts: Facts, now: datetime) -> Assessment:
     late = max(last_hope.at, act) if last_hope and act else last_hope.at if last_hope else act
     watch = timedelta(minutes=facts.policy.watch_minutes)
     level = level_at(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
-    why = _binding(plan, starts, bound, facts.promised_by, now)
+    is_crowded = (bound is None or now > bound.at) and _could_be_kept_alone(facts, now)
+    why = _too_many(facts) if is_crowded else _binding(plan, starts, bound, facts.promised_by, now)
     look = next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
     return Assessment(
         level=level,
@@ -73,7 +73,25 @@ def assess(facts: Facts, now: datetime) -> Assessment:
         can_be_carried=_can_be_carried(plan, hope, facts, now),
         next_check_at=min(look, now + WAIT) if look and facts.is_waiting_for_somebody else look,
         promised_by=facts.promised_by,
+        is_crowded=is_crowded,
     )
+
+
+def _could_be_kept_alone(facts: Facts, now: datetime) -> bool:
+    """Whether it is only the other orders that take away the people this one needs."""
+    if not facts.busy:
+        return False
+    alone = act_by(plan_of(View(facts=replace(facts, busy=()), is_hopeful=False)), facts.promised_by)
+    return alone is not None and now <= alone.at
+
+
+def _too_many(facts: Facts) -> Reasons:
+    """More to do than there are people for: who is needed where."""
+    people = {person.id: person.name for person in facts.people}
+    names = dict.fromkeys(people[busy.staff_id] for busy in facts.busy if busy.staff_id in people)
+    refs = dict.fromkeys(busy.ref for busy in facts.busy)
+    words = wording.all_are_needed(tuple(names), tuple(refs))
+    return Reasons(clock=ClockName.NOBODY_AVAILABLE, words=words, has_start=False)
 
 
 def _binding(

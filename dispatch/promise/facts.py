@@ -1,44 +1,178 @@
-"""Gathers what the clock needs to know of one order: a fixed number of queries, whatever its size."""
+"""Gathers what the clock needs to know of orders: a fixed number of queries, whatever their size and number."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import Span, open_spans
-from ..orders.rules import Sourcing, Status
+from ..orders.rules import OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
 from ..procurement.tables import ItemSupplier, Supplier
 from ..staff.service import load_people
-from .known import Facts, LineFacts, SupplierFacts
+from .estimates import Kind, Lengths, distance_km
+from .known import Busy, Door, Facts, LineFacts, Slot, SupplierFacts
+from .learning import load_lengths
+from .rules import Task
+from .tables import Assignment, Pin
 
 BEFORE, AFTER = timedelta(hours=24), timedelta(hours=36)
 CHOSEN = (Sourcing.SEARCHING, Sourcing.RESERVED)
+# Somebody overdue from a trip is counted on this long after now, and then again.
+OVERDUE = timedelta(minutes=10)
+A_QUOTE = "a quoted order"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A row of the plan: whom it counts on, for which order (None: a quote), and where that goes."""
+
+    slot: Slot
+    order_id: int | None
+    ref: str
+    door: Door | None
 
 
 def gather(session: Session, order: Order, now: datetime) -> Facts:
     """The facts of an order, its people and shops looked up from a day back to a day and a half past the promise."""
-    horizon = Span(min(now, order.created_at) - BEFORE, max(now, order.promised_by) + AFTER)
-    branch = order.branch
-    by_item, by_id = _suppliers(session, order.lines)
-    known = {row.id: _supplier_facts(row, branch, horizon) for row in by_id.values()}
+    return gather_all(session, [order], now)[0]
+
+
+def gather_all(session: Session, orders: Sequence[Order], now: datetime) -> list[Facts]:
+    """The facts of several orders of one branch, in their order; as many queries as for one."""
+    branch = orders[0].branch
+    first = min(order.created_at for order in orders)
+    horizon = Span(min(now, first) - BEFORE, max(now, *(order.promised_by for order in orders)) + AFTER)
+    by_item, by_id = _suppliers(session, [line for order in orders for line in order.lines])
+    people = tuple(load_people(session, branch, now, start=horizon.start, end=horizon.end))
+    counted = load_counted(session, [person.id for person in people], now, until=horizon.end)
+    pins: dict[int, list[tuple[Task, int]]] = {}
+    chosen = select(Pin.order_id, Pin.task, Pin.staff_id).where(Pin.order_id.in_([order.id for order in orders]))
+    for order_id, task, staff_id in session.execute(chosen):
+        pins.setdefault(order_id, []).append((Task(task), staff_id))
+    shared = _Shared(
+        branch=branch,
+        horizon=horizon,
+        open=tuple(_open(branch.opening_hours, branch, horizon)),
+        shops={row.id: _supplier_facts(row, branch, horizon) for row in by_id.values()},
+        by_item=by_item,
+        lengths=load_lengths(session, branch.id, supplier_ids=sorted(by_id)),
+    )
+    found = [replace(_facts(order, shared), people=people, pins=tuple(pins.get(order.id, ()))) for order in orders]
+    return [beside(facts, counted, order.id, now) for facts, order in zip(found, orders, strict=True)]
+
+
+def beside(facts: Facts, counted: Sequence[Counted], order_id: int | None, now: datetime) -> Facts:
+    """The facts with what the plan needs people for: others' orders as busy, this one's as those counted on before."""
+    busy: list[Busy] = []
+    is_waiting = False
+    for row in counted:
+        if row.order_id is not None and row.order_id == order_id:
+            continue
+        slot = row.slot
+        if slot.ends_at <= now:
+            # Only what is under way is looked up beyond its end: they are not back yet.
+            slot, is_waiting = replace(slot, ends_at=now + OVERDUE), True
+        busy.append(facts.needs(slot, by=row.order_id, door=row.door, ref=row.ref))
+    mine = [row.slot for row in counted if row.order_id is not None and row.order_id == order_id]
+    before = frozenset((slot.task, slot.staff_id) for slot in mine if not slot.is_under_way)
+    return replace(facts, busy=tuple(busy), before=before, is_waiting_for_somebody=is_waiting)
+
+
+def load_counted(session: Session, staff_ids: Sequence[int], now: datetime, *, until: datetime) -> list[Counted]:
+    """What the plan counts on these people for between now and then, in one query."""
+    row = Assignment
+    columns = (row.staff_id, row.task, row.stop, row.supplier, row.start_by, row.ends_at, row.is_under_way)
+    query = (
+        select(*columns, row.order_id, Order.ref, Order.address, Order.lat, Order.lon)
+        .outerjoin(Order, Order.id == row.order_id)
+        .where(row.staff_id.in_(staff_ids), or_(row.ends_at > now, row.is_under_way), row.start_by < until)
+        .where(or_(row.order_id.is_(None), Order.status.in_(OPEN)))
+        .order_by(row.id)
+    )
+    return [
+        Counted(
+            slot=Slot(
+                staff_id=staff_id,
+                task=Task(task),
+                stop=stop,
+                supplier=supplier or "",
+                start_by=start_by,
+                ends_at=ends_at,
+                is_under_way=gone,
+            ),
+            order_id=order_id,
+            ref=ref or A_QUOTE,
+            door=door_of(address, lat, lon) if address is not None else None,
+        )
+        for staff_id, task, stop, supplier, start_by, ends_at, gone, order_id, ref, address, lat, lon in (
+            session.execute(query)
+        )
+    ]
+
+
+def door_of(address: str | None, lat: float | None, lon: float | None) -> Door | None:
+    """Where an order goes; None when nobody has said yet."""
+    words = " ".join((address or "").casefold().split())
+    return Door(words, lat, lon) if words else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What the orders of one branch have in common."""
+
+    branch: Branch
+    horizon: Span
+    open: tuple[Span, ...]
+    shops: Mapping[int, SupplierFacts]
+    by_item: Mapping[int, list[int]]
+    lengths: Lengths
+
+    def hour(self, instant: datetime) -> int:
+        """The branch's own hour."""
+        return instant.astimezone(ZoneInfo(self.branch.timezone)).hour
+
+
+def _facts(order: Order, shared: _Shared) -> Facts:
+    branch, lengths, policy = shared.branch, shared.lengths, shared.branch.policy
+    # The hour of the promise, not of the look: a length must not change while the clock runs.
+    hour = shared.hour(order.promised_by)
+    given = order.travel_minutes
+    far = _distance(branch, order)
     return Facts(
         promised_by=order.promised_by,
         status=Status(order.status),
-        lines=tuple(_line_facts(line, known, by_item) for line in order.lines),
-        branch_open=tuple(_open(branch.opening_hours, branch, horizon)),
+        lines=tuple(_line_facts(line, shared) for line in order.lines),
+        branch_open=shared.open,
         timezone=branch.timezone,
-        policy=branch.policy,
-        travel_minutes=order.travel_minutes if order.travel_minutes is not None else branch.policy.travel_minutes,
-        people=tuple(load_people(session, branch, now, start=horizon.start, end=horizon.end)),
-        horizon=horizon,
+        policy=policy,
+        travel_minutes=given if given is not None else policy.travel_minutes,
+        people=(),
+        horizon=shared.horizon,
         handed_over_at=order.handed_over_at,
+        carrier_id=order.carrier_id,
         taker_id=order.taker_id,
         accepted_at=order.taken_at,
+        pack=lengths.spread(Kind.PACK, policy.pack_minutes, hour=hour),
+        handover=lengths.spread(Kind.HANDOVER, policy.handover_minutes, hour=hour),
+        way=lengths.spread(Kind.TRAVEL, policy.travel_minutes, distance_km=far, hour=hour)
+        if given is None
+        else lengths.spread(Kind.TRAVEL, given, hour=hour, is_given=True),
+        search=lengths.spread(Kind.PROCURE, policy.procure_minutes, hour=hour),
+        door=door_of(order.address, order.lat, order.lon),
+        ref=order.ref or "",
     )
+
+
+def _distance(branch: Branch, order: Order) -> float | None:
+    if branch.lat is None or branch.lon is None or order.lat is None or order.lon is None:
+        return None
+    return distance_km(branch.lat, branch.lon, order.lat, order.lon)
 
 
 def _open(hours: str, branch: Branch, horizon: Span) -> list[Span]:
@@ -60,6 +194,7 @@ def _suppliers(session: Session, lines: Sequence[Line]) -> tuple[dict[int, list[
 
 def _supplier_facts(row: Supplier, branch: Branch, horizon: Span) -> SupplierFacts:
     return SupplierFacts(
+        id=row.id,
         name=row.name,
         open=tuple(_open(row.opening_hours, branch, horizon)),
         travel_minutes=row.travel_minutes,
@@ -67,14 +202,26 @@ def _supplier_facts(row: Supplier, branch: Branch, horizon: Span) -> SupplierFac
     )
 
 
-def _line_facts(line: Line, known: dict[int, SupplierFacts], by_item: dict[int, list[int]]) -> LineFacts:
-    ids = by_item.get(line.item_id or 0, [])
+def _line_facts(line: Line, shared: _Shared) -> LineFacts:
+    ids = shared.by_item.get(line.item_id or 0, [])
     if line.supplier_id and (line.sourcing in CHOSEN or not ids):
         ids = [line.supplier_id]
     return LineFacts(
+        id=line.id or 0,
         title=line.title,
         sourcing=Sourcing(line.sourcing),
         since=line.sourcing_at,
         ready_at=line.ready_at,
-        suppliers=tuple(known[number] for number in ids),
+        suppliers=tuple(_with_errand(shared.shops[number], line, shared) for number in ids),
+        buyer_id=line.buyer_id,
+        kept_until=line.kept_until,
     )
+
+
+def _with_errand(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts:
+    """The shop with how long an errand to it takes at the hour at which this line's goods were asked for."""
+    policy = shared.branch.policy
+    stay = shop.procure_minutes if shop.procure_minutes is not None else policy.procure_minutes
+    default = 2 * (shop.travel_minutes or 0) + stay
+    hour = shared.hour(line.sourcing_at)
+    return replace(shop, errand=shared.lengths.spread(Kind.PROCURE, default, supplier_id=shop.id, hour=hour))

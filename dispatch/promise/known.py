@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ..foundation.hours import Span
 from ..orders.policy import Policy
 from ..orders.rules import Sourcing, Status
 from ..staff.rules import Person
-from .estimates import Spread, by_default
+from .estimates import Spread, by_default, distance_km
 from .rules import Task
 
 # The stop of a delivery, and of every other one to the same door: one trip serves both.
 THE_DOOR = "the door"
+# Doors no farther apart than this are one stop.
+NEXT_DOOR_KM = 1.0
+
+
+class Door(NamedTuple):
+    """Where an order goes: the address in small letters, and where that is, if known."""
+
+    address: str
+    lat: float | None = None
+    lon: float | None = None
+
+    def is_near(self, other: Door | None) -> bool:
+        """Whether one trip can serve both."""
+        if other is None:
+            return False
+        if self.lat is None or self.lon is None or other.lat is None or other.lon is None:
+            return self.address == other.address
+        return distance_km(self.lat, self.lon, other.lat, other.lon) <= NEXT_DOOR_KM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +77,7 @@ class Busy:
     """Somebody is needed for another order from `start` until they are free again at `end`.
 
     `stop`: where that trip leads; an order for the same stop may go along while it has not left (`is_under_way`).
+    `by`: the id of that order, None when it is only a quote.
     """
 
     staff_id: int
@@ -67,6 +87,21 @@ class Busy:
     task: Task
     stop: str = ""
     is_under_way: bool = False
+    by: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """What the plan counts on somebody for: leave by `start_by`, free again at `ends_at`. `line`: its number."""
+
+    staff_id: int
+    task: Task
+    stop: str
+    start_by: datetime
+    ends_at: datetime
+    line: int | None = None
+    supplier: str = ""
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +110,8 @@ class Facts:
 
     `pack`, `handover`, `way` (to this customer) and `search` (no shop known): lengths as learned, the policy's where
     nothing was. `busy`: what others' orders need people for. `pins`: who must do a task, because an operator said so.
-    `before`: who the plan counted on until now. `is_waiting_for_somebody`: one of them is overdue, nobody knows how long.
+    `before`: who the plan counted on until now. `is_waiting_for_somebody`: one of them is overdue, and nobody knows for
+    how long.
     """
 
     promised_by: datetime
@@ -99,6 +135,8 @@ class Facts:
     pins: tuple[tuple[Task, int], ...] = ()
     before: frozenset[tuple[Task, int]] = frozenset()
     is_waiting_for_somebody: bool = False
+    door: Door | None = None
+    ref: str = ""
 
     @property
     def pack_length(self) -> Spread:
@@ -130,6 +168,21 @@ class Facts:
     def pinned(self, task: Task) -> int | None:
         """Who must do a task."""
         return next((staff_id for what, staff_id in self.pins if what is task), None)
+
+    def needs(self, slot: Slot, *, by: int | None, door: Door | None, ref: str) -> Busy:
+        """A slot of another order as this one sees it."""
+        is_here = slot.task is Task.DELIVER and self.door is not None and self.door.is_near(door)
+        stop = THE_DOOR if is_here else slot.stop if slot.task is Task.PROCURE else ""
+        return Busy(
+            staff_id=slot.staff_id,
+            start=slot.start_by,
+            end=slot.ends_at,
+            ref=ref,
+            task=slot.task,
+            stop=stop,
+            is_under_way=slot.is_under_way,
+            by=by,
+        )
 
 
 def seconds(minutes: float) -> timedelta:

@@ -244,6 +244,7 @@ class Assessment:
     """What the clock says of one order at one instant. `act_by` and `late_at` are the last good instants.
 
     `can_be_bought`, `can_be_carried`: those who are available could do that part in time, whoever does the others.
+    `is_crowded`: it could be kept if people were not needed for other orders.
     """
 
     level: Level
@@ -257,6 +258,7 @@ class Assessment:
     can_be_carried: bool
     next_check_at: datetime | None
     promised_by: datetime
+    is_crowded: bool = False
 
     def slack_minutes(self, now: datetime) -> int | None:
         """Whole minutes until the promise can no longer be kept, rounded down; None when it never could."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,17 +19,18 @@ from ..orders import service as orders
 from ..orders.branches import get_branch
 from ..orders.rules import CLOSED, IN_HAND, Move, Sourcing, Status, Substitution, status_of_lines
 from ..orders.service import NewOrder, ProcurementNews
-from ..orders.tables import Line, Order
+from ..orders.tables import Line, Order, Promise
 from ..orders.timetable import rearm
 from ..procurement import service as procurement
 from ..procurement import stock
 from ..procurement.stock import available, find_stock
 from ..staff.service import active_person
+from . import plan
 from .assess import assess
 from .facts import gather
-from .moves import Request, make_move
-from .rules import Assessment
 from .known import Facts
+from .moves import Request, make_move
+from .rules import Assessment, Level
 from .tables import Watch
 
 # How the history names what may be changed.
@@ -45,7 +46,7 @@ def read_clock(session: Session, order: Order, now: datetime) -> tuple[Assessmen
     """Assess an order and write down what the clock says, and from what; the caller holds the order's lock."""
     session.flush()
     facts = gather(session, order, now)
-    result = assess(facts, now)
+    result, facts = plan.follow(session, order, facts, assess(facts, now), now)
     watch = session.get(Watch, order.id)
     if watch is None:
         watch = Watch(order_id=order.id, level=result.level, level_since=now)
@@ -60,9 +61,19 @@ def read_clock(session: Session, order: Order, now: datetime) -> tuple[Assessmen
 
 def refresh(session: Session, order: Order, now: datetime) -> None:
     """The order changed: read its clock, and have the watch round look at the ladder."""
-    if order.status not in CLOSED:
-        read_clock(session, order, now)
+    if order.status in CLOSED:
+        plan.forget(session, order, now)
+    else:
+        result, _ = read_clock(session, order, now)
+        _note_how_sure(session, order, result)
     rearm(session, [order.id], now)
+
+
+def _note_how_sure(session: Session, order: Order, result: Assessment) -> None:
+    """A promise that has just been given remembers what the clock thought of it: figures compare that with the end."""
+    sure = {Level.ON_TRACK: 0.9, Level.WATCH: 0.9, Level.AT_RISK: 0.5, Level.LATE: 0.0}[result.level]
+    fresh = update(Promise).where(Promise.order_id == order.id, Promise.called.is_(None))
+    session.execute(fresh.values(called=sure))
 
 
 def place(session: Session, new: NewOrder, now: datetime, *, actor: str, region: str | None) -> tuple[Order, bool]:

@@ -10,7 +10,7 @@ from ..orders.rules import IN_HAND, Sourcing, Status
 from ..staff.rules import Skill
 from . import wording
 from .estimates import Spread
-from .known import THE_DOOR, Facts, LineFacts, SupplierFacts, seconds
+from .known import THE_DOOR, LineFacts, SupplierFacts, seconds
 from .rules import ClockName, Option, Plan, Said, Step, Task, Window, Words
 from .view import Free, View
 
@@ -44,7 +44,8 @@ def _one_after_another(view: View, steps: dict[int, Step]) -> dict[int, Step]:
     if view.is_hopeful or len(trips) <= max(1, len(able)):
         return {}
     # One trip gets everything that the same shops have: what takes longest stands for it.
-    longest = (max(lines, key=lambda n: max(option.duration for option in steps[n].options)) for lines in trips.values())
+    length = {n: max(option.duration for option in step.options) for n, step in fetched.items()}
+    longest = [max(lines, key=length.__getitem__) for lines in trips.values()]
     return {n: fetched[n] for n in longest}
 
 

@@ -110,7 +110,7 @@ class Learning(Base):
 class Assignment(Base):
     """The plan: who leaves the shop for an order, or for a quote that is being held, by when and until when.
 
-    `ends_at` is when they are free again. `stop`: where the trip leads. `is_under_way`: they have left, nobody moves it.
+    `ends_at` is when they are free again. `stop`: where the trip leads. `is_under_way`: they have left.
     """
 
     __tablename__ = "assignments"

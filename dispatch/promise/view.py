@@ -15,7 +15,8 @@ from .estimates import Spread
 from .known import Busy, Facts, seconds
 from .rules import ClockName, Said, Task, Window
 
-TASK_OF = {Skill.PROCURE: Task.PROCURE, Skill.DELIVER: Task.DELIVER}
+SKILL_OF = {Task.PROCURE: Skill.PROCURE, Task.DELIVER: Skill.DELIVER}
+TASK_OF = {skill: task for task, skill in SKILL_OF.items()}
 # Of people who are free for as long the specialists go first, and the founder last.
 TURN = {Role.RIDER: 0, Role.BUYER: 0, Role.STAFF: 1, Role.MANAGER: 2, Role.FOUNDER: 3}
 

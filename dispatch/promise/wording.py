@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from .rules import Task
+
+# More than these are counted, not named.
+MOST_NAMED = 3
 
 
 def clock_time(instant: datetime, timezone: str, reference: datetime) -> str:
@@ -87,6 +91,13 @@ def is_kept_until(name: str, title: str, at: str) -> str:
 def is_needed(who: str, ref: str, task: Task, at: str) -> str:
     """Somebody has another order to look after."""
     return f"{who} leaves with {ref} at {at}" if task is Task.DELIVER else f"{who} goes to buy for {ref} at {at}"
+
+
+def all_are_needed(names: Sequence[str], refs: Sequence[str]) -> str:
+    """More orders than hands."""
+    who = " and ".join(names[:MOST_NAMED]) if len(names) <= MOST_NAMED else f"all {len(names)} people"
+    what = " and ".join(refs[:MOST_NAMED]) if len(refs) <= MOST_NAMED else f"{len(refs)} other orders"
+    return f"{who} {'is' if len(names) == 1 else 'are'} needed for {what}, and nobody is left for this"
 
 
 def nobody_to_buy(title: str) -> str:

@@ -1,0 +1,164 @@
+"""The plan in the database: whom each order counts on. Written order by order; rearranged only when one does not fit.
+
+Whoever writes the plan of a branch holds the branch's row: two orders that are looked at at the same moment must not
+count on the same person for the same hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session, selectinload
+
+from ..orders.rules import OPEN
+from ..orders.tables import Branch, Order
+from ..orders.timetable import rearm
+from .assess import assess
+from .facts import beside, gather_all, load_counted
+from .known import Facts, Slot
+from .rules import Assessment, ClockName, Level
+from .slots import Slots, arrange, slots_of
+from .tables import Assignment, Watch
+
+# The search moves at most so many other orders, those nearest to their promise.
+MOST_MOVED = 50
+MOST_WOKEN = 20
+
+
+def follow(session: Session, order: Order, facts: Facts, result: Assessment, now: datetime) -> tuple[Assessment, Facts]:
+    """Bring an order's part of the plan up to date; its clock again, where that has changed what the clock says.
+
+    The caller holds the order's lock.
+    """
+    wanted, had = slots_of(facts, now), load_slots(session, order)
+    if wanted == had and not result.is_crowded:
+        return result, facts
+    lock_plan(session, order.branch_id)
+    # Somebody may have written between our look and the lock: look at what others count on again.
+    facts = _look_again(session, order, facts, now)
+    result = assess(facts, now)
+    if result.is_crowded:
+        found = _rearranged(session, order, facts, now)
+        if found is not None:
+            facts = _look_again(session, order, facts, now)
+            return assess(facts, now), facts
+    _write(session, order, slots_of(facts, now), had, now)
+    return result, facts
+
+
+def forget(session: Session, order: Order, now: datetime) -> None:
+    """An order is closed: those it counted on are free for others."""
+    had = load_slots(session, order)
+    if had:
+        lock_plan(session, order.branch_id)
+        _write(session, order, (), had, now)
+
+
+def lock_plan(session: Session, branch_id: int) -> None:
+    """Nobody else writes this branch's plan until the transaction ends; rows that only name the branch don't mind."""
+    session.execute(select(Branch.id).where(Branch.id == branch_id).with_for_update(key_share=True))
+
+
+def load_slots(session: Session, order: Order) -> Slots:
+    """The order's part of the plan as it is written."""
+    numbers = {line.id: number for number, line in enumerate(order.lines)}
+    rows = session.scalars(select(Assignment).where(Assignment.order_id == order.id).order_by(Assignment.id))
+    return tuple(
+        Slot(
+            staff_id=row.staff_id,
+            task=row.task,
+            stop=row.stop,
+            start_by=row.start_by,
+            ends_at=row.ends_at,
+            line=numbers.get(row.line_id) if row.line_id else None,
+            supplier=row.supplier or "",
+            is_under_way=row.is_under_way,
+        )
+        for row in rows
+    )
+
+
+def _look_again(session: Session, order: Order, facts: Facts, now: datetime) -> Facts:
+    counted = load_counted(session, [person.id for person in facts.people], now, until=facts.horizon.end)
+    return beside(facts, counted, order.id, now)
+
+
+def _write(session: Session, order: Order, slots: Slots, had: Slots, now: datetime) -> None:
+    if slots == had:
+        return
+    session.execute(delete(Assignment).where(Assignment.order_id == order.id))
+    if slots:
+        session.execute(insert(Assignment), [_row(order, slot) for slot in slots])
+    if had:
+        _wake_the_crowded(session, order, now)
+
+
+def _row(order: Order, slot: Slot) -> dict[str, object]:
+    return {
+        "staff_id": slot.staff_id,
+        "order_id": order.id,
+        "line_id": order.lines[slot.line].id if slot.line is not None else None,
+        "task": slot.task,
+        "stop": slot.stop,
+        "supplier": slot.supplier or None,
+        "start_by": slot.start_by,
+        "ends_at": slot.ends_at,
+        "is_under_way": slot.is_under_way,
+    }
+
+
+def _wake_the_crowded(session: Session, order: Order, now: datetime) -> None:
+    """Somebody's time has come free: orders that have nobody are looked at, the most urgent first."""
+    query = (
+        select(Watch.order_id)
+        .join(Order, Order.id == Watch.order_id)
+        .where(Order.branch_id == order.branch_id, Order.status.in_(OPEN), Order.id != order.id)
+        .where(Watch.level == Level.AT_RISK, Watch.clock == ClockName.NOBODY_AVAILABLE, Order.promised_by > now)
+        .order_by(Order.promised_by)
+    )
+    rearm(session, session.scalars(query.limit(MOST_WOKEN)).all(), now)
+
+
+def _rearranged(session: Session, order: Order, facts: Facts, now: datetime) -> dict[int, Slots] | None:
+    """Look for a plan that keeps this promise and those of the orders in its way; write it when there is one."""
+    rivals = _rivals(session, order, facts, now)
+    orders = [order, *rivals]
+    ids = {each.id for each in orders}
+    found = dict(zip((each.id for each in orders), gather_all(session, orders, now), strict=True))
+    # What they hold is in play; what is under way, and what others hold, is not.
+    fixed = {
+        number: replace(each, busy=tuple(busy for busy in each.busy if busy.is_under_way or busy.by not in ids))
+        for number, each in found.items()
+    }
+    plan = arrange(fixed, now)
+    if plan is None:
+        return None
+    for each in orders:
+        had = load_slots(session, each)
+        if plan[each.id] != had:
+            _write(session, each, plan[each.id], had, now)
+    rearm(session, [each.id for each in rivals], now)
+    return plan
+
+
+def _rivals(session: Session, order: Order, facts: Facts, now: datetime) -> Sequence[Order]:
+    """Orders that hold, and have not yet begun to use, time of those whom this one needs."""
+    people = {busy.staff_id for busy in facts.busy if not busy.is_under_way}
+    query = (
+        select(Order)
+        .where(Order.branch_id == order.branch_id, Order.id != order.id, Order.status.in_(OPEN))
+        .where(Order.promised_by > now, Order.promised_by < order.promised_by + timedelta(hours=24))
+        .where(
+            Order.id.in_(
+                select(Assignment.order_id).where(
+                    Assignment.staff_id.in_(people), Assignment.is_under_way.is_(False), Assignment.start_by >= now
+                )
+            )
+        )
+        .options(selectinload(Order.lines))
+        .order_by(Order.promised_by)
+    )
+    return session.scalars(query.limit(MOST_MOVED)).all()

@@ -1,0 +1,158 @@
+"""Whom the plan counts on for an order, and the search for a plan that keeps every promise; pure.
+
+Everybody leaves as late as they may: what is planned stands at the far end of the time there is, the next urgent thing
+finds the near end free, and the slot's start is the order's `act_by`. Orders are fitted in one by one beside the others
+(insertion); where one does not fit, `arrange` tries other orders of fitting them in (local search).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ..orders.rules import Sourcing, Status
+from .known import THE_DOOR, Busy, Facts, Slot
+from .rules import Bound, Step, Task, first_start, last_starts, project
+from .steps import plan_of
+from .view import SKILL_OF, View
+
+# A plan that people have seen changes only for a gain worth it.
+WORTH_IT = timedelta(minutes=5)
+# Rounds of the search: each fits in every order once.
+MOST_TRIES = 5
+COARSE = timedelta(minutes=5)
+Slots = tuple[Slot, ...]
+Starts = Sequence[tuple[Step, Bound | None]]
+
+
+def slots_of(facts: Facts, now: datetime) -> Slots:
+    """Whom this order counts on, and from when to when; nothing to be planned when it can't be kept.
+
+    Whoever took it, or was counted on before, is kept unless somebody else leaves the order `WORTH_IT` more time.
+    """
+    starts, first = _starts(facts)
+    return (*_under_way(facts), *_chosen(facts, now, starts, first))
+
+
+def _chosen(facts: Facts, now: datetime, starts: Starts, first: Bound | None) -> Slots:
+    if first is None or first.at < now:
+        return _taken_all_the_same(facts, now, starts)
+    best, held = _slots(starts), _held(facts)
+    if all((slot.task, slot.staff_id) in held for slot in best) or not held:
+        return best
+    kept, kept_first = _starts(replace(facts, pins=held))
+    least = now if facts.taker_id else max(first.at - WORTH_IT, now)
+    return _slots(kept) if kept_first is not None and kept_first.at >= least else best
+
+
+def _starts(facts: Facts) -> tuple[Starts, Bound | None]:
+    plan = plan_of(View(facts=facts, is_hopeful=False))
+    starts = last_starts(plan, facts.promised_by)
+    return starts, first_start(plan, starts, facts.promised_by)
+
+
+def _held(facts: Facts) -> tuple[tuple[Task, int], ...]:
+    """Who should stay with which task: the taker with all of it, others with what they were counted on for."""
+    pinned = dict(facts.pins)
+    taker = next((person for person in facts.people if person.id == facts.taker_id), None)
+    for task, skill in SKILL_OF.items():
+        before = [staff_id for what, staff_id in facts.before if what is task]
+        if task in pinned:
+            continue
+        if taker and taker.can(skill):
+            pinned[task] = taker.id
+        elif len(before) == 1 and any(p.id == before[0] and p.can(skill) for p in facts.people):
+            pinned[task] = before[0]
+    return tuple(pinned.items())
+
+
+def _slots(starts: Starts) -> Slots:
+    found = []
+    for step, bound in starts:
+        if step.task is None or bound is None or bound.taken is None or bound.option is None:
+            continue
+        if bound.taken.staff_id is not None:
+            end = max(bound.at + bound.option.duration, step.not_before or bound.at)
+            found.append(
+                Slot(
+                    staff_id=bound.taken.staff_id,
+                    task=step.task,
+                    stop=bound.option.stop,
+                    start_by=bound.at,
+                    ends_at=end + bound.option.back,
+                    line=step.line,
+                    supplier=bound.option.supplier,
+                )
+            )
+    return tuple(found)
+
+
+def _under_way(facts: Facts) -> Slots:
+    """What is happening already: on the road with it, or out to find it."""
+    if facts.status is Status.OUT_FOR_DELIVERY and facts.carrier_id and facts.handed_over_at:
+        way = timedelta(minutes=facts.way_length.cautious)
+        left = facts.handed_over_at
+        return (_gone(facts.carrier_id, Task.DELIVER, THE_DOOR, left, left + way + way),)
+    found: dict[tuple[int, str], Slot] = {}
+    for number, line in enumerate(facts.lines):
+        if line.sourcing is not Sourcing.SEARCHING or line.buyer_id is None:
+            continue
+        shops = line.suppliers
+        minutes = max((facts.errand_length(shop).cautious for shop in shops), default=facts.search_length.cautious)
+        stop = shops[0].stop if len(shops) == 1 else ""
+        slot = _gone(line.buyer_id, Task.PROCURE, stop, line.since, line.since + timedelta(minutes=minutes))
+        found.setdefault((line.buyer_id, stop), replace(slot, line=number))
+    return tuple(found.values())
+
+
+def _gone(staff_id: int, task: Task, stop: str, start: datetime, end: datetime) -> Slot:
+    return Slot(staff_id=staff_id, task=task, stop=stop, start_by=start, ends_at=end, is_under_way=True)
+
+
+def _taken_all_the_same(facts: Facts, now: datetime, starts: Starts) -> Slots:
+    """Too late by the clock, but somebody has taken it: they are busy with it until it should be there."""
+    tasks = [step.task for step, _ in starts if step.task]
+    if facts.taker_id is None or not tasks:
+        return ()
+    # In coarse steps, so that the plan does not change with every look.
+    start = now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % COARSE
+    end = project(plan_of(View(facts=facts, is_hopeful=False)), start)
+    way = timedelta(minutes=facts.way_length.cautious)
+    return (_gone(facts.taker_id, tasks[-1], "", start, (end or start + way) + way),)
+
+
+def arrange(orders: Mapping[int, Facts], now: datetime) -> dict[int, Slots] | None:
+    """A plan that keeps every one of these promises, by order id; None when the search finds none.
+
+    `busy` of each: what it can't move, anything but the others' slots. The latest promises are fitted in first, so that
+    they take the far end; an order that does not fit goes to the front, and all are fitted in again.
+    """
+    turns = sorted(orders, key=lambda number: orders[number].promised_by, reverse=True)
+    for _ in range(MOST_TRIES):
+        plan, failed = _fit(orders, turns, now)
+        if failed is None:
+            return plan
+        if turns[0] == failed:
+            return None
+        turns.remove(failed)
+        turns.insert(0, failed)
+    return None
+
+
+def _fit(orders: Mapping[int, Facts], turns: Sequence[int], now: datetime) -> tuple[dict[int, Slots], int | None]:
+    """Fit orders in one by one, each beside those before it; the first that does not fit ends it."""
+    plan: dict[int, Slots] = {}
+    for number in turns:
+        facts = orders[number]
+        taken: list[Busy] = [
+            facts.needs(slot, by=other, door=orders[other].door, ref=orders[other].ref)
+            for other, slots in plan.items()
+            for slot in slots
+        ]
+        beside = replace(facts, busy=(*facts.busy, *taken))
+        starts, first = _starts(beside)
+        if first is None or first.at < now:
+            return plan, number
+        plan[number] = _chosen(beside, now, starts, first)
+    return plan, None
