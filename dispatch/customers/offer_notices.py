@@ -16,6 +16,7 @@ from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Line, Order, OrderEvent
 from ..orders.wording import first_name
+from ..procurement.offers import moot
 from ..procurement.substitution_rules import Agreed, OfferState
 from ..procurement.tables import Offer
 from . import wording
@@ -89,7 +90,7 @@ def _is_worth_telling(kind: NoticeKind, event: OrderEvent, question: Notice | No
 
 def _old_news(session: Session, order: Order, offer: Offer, kind: NoticeKind) -> str | None:
     """Why it is not true any more, if so: the world moves on while a worker is down."""
-    if kind is NoticeKind.OFFER and offer.state is not OfferState.OPEN:
+    if kind is NoticeKind.OFFER and (offer.state is not OfferState.OPEN or moot(order, offer)):
         return "it was settled before anybody was asked"
     if kind is NoticeKind.SUBSTITUTED:
         line = session.get(Line, offer.line_id) if offer.line_id else None

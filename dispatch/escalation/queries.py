@@ -15,8 +15,8 @@ from ..foundation.tokens import Links
 from ..messaging.rules import Kind
 from ..messaging.tables import OutgoingText
 from ..orders.rules import CLOSED, OPEN, Status, allowed_moves
-from ..orders.tables import Branch, Line, Order
-from ..procurement.tables import Supplier
+from ..orders.tables import Branch, Order
+from ..procurement.line_shapes import line_shapes
 from ..promise.queries import Reading, level_sql, readings, risk_shape, slack_of
 from ..promise.rules import Level
 from ..promise.tables import Watch
@@ -49,21 +49,6 @@ class _Around:
     branches: dict[int, Branch]
 
 
-def _lines(session: Session, ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    columns = (Line.id, Line.sku, Line.title, Line.quantity, Line.substitution, Line.sourcing, Line.note)
-    times = (Line.ready_at, Line.kept_until)
-    query = (
-        select(Line.order_id, *columns, *times, Supplier.code.label("supplier"))
-        .outerjoin(Supplier, Supplier.id == Line.supplier_id)
-        .where(Line.order_id.in_(ids))
-        .order_by(Line.id)
-    )
-    lines: dict[int, list[dict[str, Any]]] = {}
-    for row in session.execute(query):
-        lines.setdefault(row.order_id, []).append(_line(row))
-    return lines
-
-
 def _escalations(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, EscalationState]]:
     """The live escalation of each order, else its latest."""
     query = select(Escalation.id, Escalation.order_id, Escalation.state).where(Escalation.order_id.in_(ids))
@@ -77,7 +62,7 @@ def _look_around(session: Session, orders: Sequence[Order]) -> _Around:
     carriers = select(Staff.id, Staff.name).where(Staff.id.in_({o.carrier_id for o in orders if o.carrier_id}))
     branches = select(Branch).where(Branch.id.in_({order.branch_id for order in orders}))
     return _Around(
-        lines=_lines(session, ids),
+        lines=line_shapes(session, ids),
         readings=readings(session, ids),
         escalations=_escalations(session, ids),
         carriers={row.id: row.name for row in session.execute(carriers)},
@@ -86,7 +71,7 @@ def _look_around(session: Session, orders: Sequence[Order]) -> _Around:
 
 
 def order_shapes(session: Session, orders: Sequence[Order], now: datetime, links: Links) -> list[dict[str, Any]]:
-    """Orders as the contract shows them, in the order given. Five queries for any number of them."""
+    """Orders as the contract shows them, in the order given. Six queries for any number of them."""
     around = _look_around(session, orders) if orders else None
     return [_order(order, around, now, links) for order in orders] if around else []
 
@@ -122,21 +107,6 @@ def _order(order: Order, around: _Around, now: datetime, links: Links) -> dict[s
         "handed_over_at": _at(order.handed_over_at),
         "delivered_at": _at(order.delivered_at),
         "closed_at": _at(order.closed_at),
-    }
-
-
-def _line(line: Any) -> dict[str, Any]:
-    return {
-        "id": str(line.id),
-        "sku": line.sku,
-        "title": line.title,
-        "quantity": line.quantity,
-        "substitution": line.substitution.value,
-        "sourcing": line.sourcing.value,
-        "supplier": line.supplier,
-        "ready_at": _at(line.ready_at),
-        "kept_until": _at(line.kept_until),
-        "note": line.note,
     }
 
 

@@ -78,7 +78,8 @@ def over(missing: str, *, reason: str) -> str:
 def which(titles: Sequence[str]) -> str:
     """Two offers are open and the answer fits both."""
     return fitted(
-        lambda *open_: f"Which one do you mean: {' or '.join(open_)}? Reply with its name and the number, "
-        f"like {open_[0]}: 1",
+        lambda *open_: (
+            f"Which one do you mean: {' or '.join(open_)}? Reply with its name and the number, like {open_[0]}: 1"
+        ),
         *titles,
     )

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ..escalation.rules import EscalationState
 from ..orders.rules import Move, Proof, Sourcing, Status, Substitution
+from ..procurement.substitution_rules import OfferState
 from ..promise.rules import ClockName, Level
 from .schemas import (
     ABSENT,
@@ -130,6 +131,14 @@ class ProcurementIn(Body):
     note: Words | None = None
 
 
+class SubstitutionIn(Body):
+    """What the customer said on the phone: the `choice` they take instead, null for none; `by`: who phoned them."""
+
+    choice: Sku | None
+    by: Id | None = None
+    note: Words | None = None
+
+
 class OrderQuery(Pages):
     """Which orders."""
 
@@ -170,14 +179,31 @@ class Address(Shape):
     lon: float | None
 
 
+class Choice(Shape):
+    """Something that was offered instead."""
+
+    sku: str
+    title: str
+
+
+class SubstitutionOffer(Shape):
+    """What the customer was asked last about a line that can't be had, by when to answer, and what came of it."""
+
+    state: OfferState
+    choices: list[Choice]
+    reply_by: datetime
+
+
 class Line(Shape):
-    """One thing wanted, and where its goods are."""
+    """One thing wanted, and where its goods are. `instead_of`: what was wanted first, when this took its place."""
 
     id: str
     sku: str | None
     title: str
+    instead_of: str | None
     quantity: int
     substitution: Substitution
+    substitution_offer: SubstitutionOffer | None
     sourcing: Sourcing
     supplier: str | None
     ready_at: datetime | None
