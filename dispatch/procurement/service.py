@@ -18,6 +18,7 @@ from ..orders.service import ProcurementNews
 from ..orders.tables import Line, Order
 from ..orders.timetable import rearm
 from .news import kept_until, record_news, why_given_up
+from .offers import take_up
 from .stock import available, find_stock, keep, make_stock, reallocate, reserved
 from .tables import Item, ItemSubstitute, ItemSupplier, Supplier
 
@@ -211,11 +212,14 @@ def apply_news(session: Session, order: Order, line: Line, news: ProcurementNews
     }
     if all(getattr(line, name) == value for name, value in values.items()):
         return
+    is_given_up = news.state is Sourcing.UNAVAILABLE and line.sourcing is not Sourcing.UNAVAILABLE
     if line.sourcing is not news.state:
         line.sourcing_at = now
     for name, value in values.items():
         setattr(line, name, value)
     record_news(session, line, news, supplier, now, actor=actor, asked=asked)
+    if is_given_up:
+        take_up(session, order, line, now, actor=actor)
 
 
 def name_item(session: Session, line: Line, *, field: str) -> None:

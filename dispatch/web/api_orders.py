@@ -22,7 +22,9 @@ from .tables import Access
 orders = Registry("orders")
 
 
-def _order(call: Call[Any, Any], order: Order, *, status: int = 200) -> Answer:
+def order_answer(call: Call[Any, Any], order: Order, *, status: int = 200) -> Answer:
+    """An order as the answer to a call, with its version."""
+
     def body() -> Mapping[str, Any]:
         return order_shapes(call.session, [order], call.now, call.links)[0]
 
@@ -82,7 +84,7 @@ def place_order(call: Call[shapes.OrderIn, NoQuery]) -> Answer:
         branch=given.branch,
     )
     order, is_new = service.place(call.session, new, call.now, actor=call.caller.actor, region=call.region)
-    return _order(call, order, status=CREATED_OR_NOT[is_new])
+    return order_answer(call, order, status=CREATED_OR_NOT[is_new])
 
 
 def _new_line(line: shapes.LineIn | shapes.LineChange) -> NewLine:
@@ -99,7 +101,7 @@ def _new_line(line: shapes.LineIn | shapes.LineChange) -> NewLine:
 )
 def read_order(call: Call[Nothing, NoQuery], ref: str) -> Answer:
     """One order."""
-    return _order(call, find_order(call.session, ref))
+    return order_answer(call, find_order(call.session, ref))
 
 
 @orders.operation(
@@ -125,7 +127,7 @@ def change_order(call: Call[shapes.OrderChanges, NoQuery], ref: str) -> Answer:
     if "lines" in changes:
         changes["lines"] = _wanted(call, ref, given.lines)
     order = service.change(call.session, ref, changes, call.now, actor=call.caller.actor, if_version=call.if_version)
-    return _order(call, order)
+    return order_answer(call, order)
 
 
 def _wanted(
@@ -178,7 +180,7 @@ def move_order(call: Call[shapes.MoveIn, NoQuery], ref: str) -> Answer:
         note=given.note,
         pin=given.pin,
     )
-    return _order(call, order)
+    return order_answer(call, order)
 
 
 @orders.operation(
@@ -205,7 +207,7 @@ def report_procurement(call: Call[shapes.ProcurementIn, NoQuery], ref: str, line
     order = service.procure(
         call.session, ref, line_id, news, call.now, actor=call.caller.actor, if_version=call.if_version
     )
-    return _order(call, order)
+    return order_answer(call, order)
 
 
 @orders.operation(

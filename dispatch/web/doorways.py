@@ -10,11 +10,12 @@ from .api import PREFIX, make_blueprint
 from .api_calls import calls, texts
 from .api_orders import orders
 from .api_shop import branches, goods, people
+from .api_suppliers import suppliers
 from .auth import current_runtime, limiter
 from .errors import handle_errors
 from .openapi import make_docs_blueprint
 
-REGISTRIES = (branches, people, goods, orders, calls, texts)
+REGISTRIES = (branches, people, goods, orders, suppliers, calls, texts)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

@@ -23,7 +23,10 @@ from .tables import Access
 
 Refusal = Invalid | StaleVersion | MoveNotAllowed | Conflict
 # In the order in which they stand on the page.
-FIELDS = ("staff_id", "pin", "supplier", "ready_at", "by", "note", "reason", "address", "travel", "promised_by", "why")
+FIELDS = (
+    "staff_id", "pin", "kept_until", "supplier", "ready_at", "by", "why_not", "note", "reason", "address", "travel",
+    "promised_by", "why",
+)  # fmt: skip
 NAMES = {"address.text": "address", "travel_minutes": "travel", "lines": "item-0"}
 
 
@@ -103,8 +106,9 @@ def _differences(page: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def save(ref: str, work: Callable[[Session], str]) -> ResponseReturnValue:
-    """Do it and say so; or show the order again with what was typed and why not. `work` answers what to say."""
+def save(ref: str, work: Callable[[Session], str], *, place: str = "") -> ResponseReturnValue:
+    """Do it and say so, back at a `place` of the order's page like "#lines"; or show the page again with what was typed
+    and why not. `work` answers what to say."""
     try:
         with runtime().db.transaction() as session:
             said = work(session)
@@ -112,7 +116,7 @@ def save(ref: str, work: Callable[[Session], str]) -> ResponseReturnValue:
         return _refused(ref, error)
     if request.form.get("from") != "board":
         flash(said)
-        return redirect(f"/orders/{ref}", 303)
+        return redirect(f"/orders/{ref}{place}", 303)
     if not request.headers.get("HX-Request"):
         flash(said)
         return redirect("/", 303)
@@ -141,6 +145,19 @@ def version() -> int | None:
 def text(name: str) -> str | None:
     """What was typed, or None."""
     return request.form.get(name, "").strip() or None
+
+
+def reason_typed() -> str:
+    """Why a line can't be had: one of the usual reasons, own words, or both. Raises Invalid when there is neither."""
+    chosen = request.form.get("why_not", "")
+    if chosen and chosen not in set(words.WhyNot):
+        raise Invalid("why_not", "is not one of ours: reload the page")
+    said = [words.WHY_NOT[words.WhyNot(chosen)]] if chosen else []
+    said += [text("note") or ""]
+    reason = ". ".join(part.rstrip(".") for part in said if part)
+    if not reason:
+        raise Invalid("why_not", "choose a reason, or write your own: the customer may ask")
+    return f"{reason[:1].upper()}{reason[1:]}"
 
 
 @signed_in(Access.OPS)
@@ -177,13 +194,14 @@ def news_of_line(ref: str, line_id: int) -> ResponseReturnValue:
         if state not in words.NEWS:
             raise Invalid("state", "is not one of ours: reload the page")
         ready_at = text("ready_at")
+        note = reason_typed() if state == Sourcing.UNAVAILABLE else text("note")
         timezone = find_order(session, ref).branch.timezone
         news = ProcurementNews(
             state=Sourcing(state),
             supplier=text("supplier"),
             ready_at=local_instant(ready_at, timezone, field="ready_at") if ready_at else None,
             by=number(request.form.get("by"), field="by"),
-            note=text("note"),
+            note=note,
         )
         order = promise.procure(session, ref, line_id, news, now(), actor=me().actor, if_version=version())
         title = next((line.title for line in order.lines if line.id == line_id), "It")

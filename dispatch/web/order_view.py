@@ -23,6 +23,7 @@ from ..promise.rules import Level
 from . import words
 from .acts import Act, next_act
 from .board_view import is_taken, people_here, status_words, what_words
+from .call_view import call_lists
 from .line_forms import CHANGEABLE
 from .people_view import everybody
 
@@ -70,6 +71,7 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
     shops = {row.code: row.name for row in suppliers}
     act = next_act(shape, people, is_board=False)
     calls, _ = list_escalations(session, order=ref, limit=20)
+    whom_to_ring = call_lists(session, order, now)
     return {
         "order": shape,
         "place": place,
@@ -78,7 +80,9 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         "act": act,
         "moves": _other_moves(shape, act),
         "carriers": people,
-        "lines": [_line(line, shops, place, is_open=Status(shape["status"]) not in CLOSED) for line in shape["lines"]],
+        "lines": [_line(line, shops, place, is_open=order.status not in CLOSED) for line in shape["lines"]],
+        "whom_to_ring": whom_to_ring,
+        "reasons": [(why.value, words.WHY_NOT[why]) for why in words.WhyNot],
         "suppliers": list(shops.items()),
         "people": [(person["id"], person["name"]) for person in everybody(session, now)],
         "calls": [_call(call, place) for call in calls],
@@ -141,8 +145,8 @@ def _other_moves(shape: Mapping[str, Any], act: Act | None) -> list[tuple[str, s
 
 def _line(line: Mapping[str, Any], shops: Mapping[str, str], place: Place, *, is_open: bool) -> dict[str, Any]:
     sourcing = Sourcing(line["sourcing"])
-    following = [state for state in words.NEWS if state in PROCUREMENT[sourcing]]
     is_missing = sourcing not in IN_HAND
+    following = [state for state in words.NEWS if state in PROCUREMENT[sourcing]] if is_open and is_missing else []
     return {
         **line,
         "state": words.SOURCINGS[sourcing],
@@ -150,7 +154,9 @@ def _line(line: Mapping[str, Any], shops: Mapping[str, str], place: Place, *, is
         "shop": shops.get(line["supplier"], ""),
         "ready": place.long(line["ready_at"]),
         "wish": words.SUBSTITUTIONS[Substitution(line["substitution"])],
-        "news": [(state.value, words.NEWS[state]) for state in following] if is_open and is_missing else [],
+        "kept": place.long(line["kept_until"]),
+        "news": [(state.value, words.NEWS[state]) for state in following if state is not Sourcing.UNAVAILABLE],
+        "may_give_up": Sourcing.UNAVAILABLE in following and sourcing is not Sourcing.UNAVAILABLE,
     }
 
 

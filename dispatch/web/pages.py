@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from . import (
     board,
+    call_pages,
     customer_pages,
     intake,
     login,
@@ -25,7 +26,10 @@ from .sessions import current_user
 
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
-ROOMS = (login, setup, board, intake, order_pages, people_pages, stock_pages, texts_page, staff_pages, customer_pages)
+ROOMS = (
+    login, setup, board, intake, order_pages, call_pages, people_pages, stock_pages, texts_page, staff_pages,
+    customer_pages,
+)  # fmt: skip
 
 
 def register(app: Flask) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..escalation.rules import Answer, EscalationState, Need
 from ..messaging.rules import TextState
 from ..orders.rules import Move, Proof, Sourcing, Status, Substitution
+from ..procurement.calls import Outcome
 from ..promise.rules import Level
 from ..staff.rules import Role
+
+
+class WhyNot(enum.StrEnum):
+    """The usual reasons why something can't be had."""
+
+    NOBODY = "nobody"
+    OUT_OF_PRINT = "out_of_print"
+    TOO_DEAR = "too_dear"
+    TOO_FAR = "too_far"
+
 
 LEVELS = {Level.ON_TRACK: "On track", Level.WATCH: "Watch", Level.AT_RISK: "At risk", Level.LATE: "Late"}
 STATUSES = {
@@ -48,6 +60,19 @@ NEWS = {
     Sourcing.RESERVED: "A shop keeps it for us",
     Sourcing.BOUGHT: "Bought",
     Sourcing.UNAVAILABLE: "Not to be had there",
+}
+WHY_NOT = {
+    WhyNot.NOBODY: "nobody has it",
+    WhyNot.OUT_OF_PRINT: "out of print",
+    WhyNot.TOO_DEAR: "too dear",
+    WhyNot.TOO_FAR: "too far",
+}
+OUTCOMES = {
+    Outcome.HAS_IT: "Has it",
+    Outcome.NO: "No",
+    Outcome.CLOSED: "Closed",
+    Outcome.NO_ANSWER: "No answer",
+    Outcome.BOUGHT: "Bought",
 }
 SUBSTITUTIONS = {
     Substitution.ASK: "ask first",

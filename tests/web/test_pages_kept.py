@@ -106,7 +106,7 @@ def test_the_next_step_of_the_demo_is_true_at_every_step(desk: Desk) -> None:
         (Sourcing.UNAVAILABLE, guide.GONE),
         (Sourcing.BOUGHT, "Mark packed"),
     ):
-        news = ProcurementNews(state=state, supplier=None, ready_at=None, by=None, note=None)
+        news = ProcurementNews(state=state, supplier=None, ready_at=None, by=None, note="out of print")
         with desk.db.transaction() as session:
             line = find_order(session, ref).lines[0].id
             promise.procure(session, ref, line, news, desk.clock.now(), actor="desk")
