@@ -121,7 +121,10 @@ class HistoryRun:
     def __init__(self, run: Import, branch: Branch) -> None:
         self.branch = branch
         self._now = run.now
-        self._shops = {row.code: row for row in run.session.scalars(select(Supplier))}
+        shops = run.session.scalars(select(Supplier)).all()
+        names = Counter(row.name for row in shops)
+        # Other systems know shops by their names; a name that two of them have says nothing.
+        self._shops = {row.name: row for row in shops if names[row.name] == 1} | {row.code: row for row in shops}
         self._times: Counter[str] = Counter()
         self.found: list[tuple[str, Seen]] = []
 

@@ -32,7 +32,7 @@ MEDIAN_COUNTS, KIND_SPREAD_COUNTS, SPREAD_COUNTS = 5, 10, 40
 # Only the last so many are remembered: of a kind as a whole, and of a group within it. Shops change.
 KIND_WINDOW, GROUP_WINDOW = 400, 80
 # How far one kept or missed length moves the level, and how far it may go.
-LEVEL_STEP = 0.02
+LEVEL_STEP = 0.01
 LOWEST_LEVEL, HIGHEST_LEVEL = 0.5, 0.995
 
 
