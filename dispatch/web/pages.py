@@ -16,6 +16,7 @@ from . import (
     login,
     order_pages,
     people_pages,
+    report_pages,
     setup,
     staff_pages,
     stock_pages,
@@ -27,8 +28,8 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, intake, order_pages, call_pages, people_pages, stock_pages, texts_page, staff_pages,
-    customer_pages,
+    login, setup, board, intake, order_pages, call_pages, people_pages, stock_pages, texts_page, report_pages,
+    staff_pages, customer_pages,
 )  # fmt: skip
 
 
