@@ -23,7 +23,7 @@ def fitted(make: Callable[..., str], *parts: str) -> str:
 
 def numbered(titles: Sequence[str]) -> str:
     """Choices with their numbers: "1 Physics 2, 2nd ed. 2 Exam Pack."."""
-    return " ".join(f"{number} {title.rstrip('.')}." for number, title in enumerate(titles, 1))
+    return " ".join(f"{number} {title}{'' if title.endswith('.') else '.'}" for number, title in enumerate(titles, 1))
 
 
 def ways_to_answer(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from flask import Flask, Response, make_response, render_template, request
@@ -9,10 +10,15 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ..foundation import tokens
+from ..foundation.db import once_more
 from ..foundation.errors import NotFound
-from ..orders.rules import Status
+from ..orders.rules import Sourcing, Status
 from ..orders.tables import Order
 from ..orders.wording import first_name
+from ..procurement.offer_answers import GIVEN_UP, Answered, Outcome
+from ..procurement.offers import Asked, asked
+from ..procurement.substitution_rules import OfferState
+from ..promise.offers import answer_offer
 from ..staff.tables import Staff
 from . import words
 from .auth import current_runtime as runtime
@@ -36,24 +42,63 @@ SAID = {
     Status.DELIVERED: "It is with you since {at}. Thank you for counting on us.",
     Status.CANCELLED: "This order was cancelled. If that surprises you, please call us.",
 }
+NOT_OURS = "This link is not one of ours. Open it again from our text."
+MISSING = "We could not find everything in time."
+# Too late is gone, and what somebody else got is a conflict; both pages say what happens next.
+STATUS = {Outcome.LATE: 410, Outcome.OVER: 410, Outcome.GONE: 409}
 
 
 def register(app: Flask) -> None:
-    """Hang the page behind a customer's link."""
+    """Hang the page behind a customer's link. No CSRF token there: whoever holds the signed key may choose."""
     app.add_url_rule("/t", view_func=track)
+    app.add_url_rule("/t", view_func=choose, methods=["POST"])
+    app.extensions["csrf"].exempt(choose)
 
 
 @signed_link
 def track() -> ResponseReturnValue:
     """Where the order stands; 404 for a link that is not ours, 410 for one whose time is over."""
-    order_id = tokens.read(runtime().settings.secret_key, PURPOSE, request.args.get("k", ""))
+    key = request.args.get("k", "")
+    return _page(key, _order_id(key))
+
+
+@signed_link
+def choose() -> ResponseReturnValue:
+    """What they take instead of something that can't be had; the same tap twice is one."""
+    key = request.form.get("k", "")
+    order_id = _order_id(key)
     with runtime().db.snapshot() as session:
-        order = session.get(Order, order_id) if order_id is not None else None
+        offers = {str(offer.id): offer for offer in asked(session, [order_id])}
+    offer = offers.get(request.form.get("offer", ""))
+    if offer is None:
+        raise NotFound("We have asked nothing like that. Open the link in our text again.")
+    # Empty is the button for none of them; a form without the field chose nothing at all.
+    sku = request.form.get("choice")
+    if sku is None or (sku and sku not in offer.skus):
+        return _page(key, order_id, said="That has changed meanwhile: please choose again.", status=409)
+    # Once more: a race that a text would run again must not be this person's to repeat.
+    answered: Answered = once_more(
+        runtime().db, lambda session: answer_offer(session, order_id, offer.id, sku or None, now())
+    )
+    return _page(key, order_id, said=answered.text, status=STATUS.get(answered.outcome, 200))
+
+
+def _order_id(key: str) -> int:
+    order_id = tokens.read(runtime().settings.secret_key, PURPOSE, key)
+    if order_id is None:
+        raise NotFound(NOT_OURS)
+    return order_id
+
+
+def _page(key: str, order_id: int, *, said: str = "", status: int = 200) -> Response:
+    with runtime().db.snapshot() as session:
+        order = session.get(Order, order_id)
         if order is None:
-            raise NotFound("This link is not one of ours. Open it again from our text.")
+            raise NotFound(NOT_OURS)
         if order.closed_at and now() > order.closed_at + SHOWN_AFTER_END:
             return _unlisted(render_template("track.html", shop=order.branch.name, is_over=True), 410)
-        return _unlisted(render_template("track.html", **_shown(session, order, now())), 200)
+        page = _shown(session, order, now()) | {"key": key, "answer": said}
+        return _unlisted(render_template("track.html", **page), status)
 
 
 def _unlisted(page: str, status: int) -> Response:
@@ -70,18 +115,41 @@ def _shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
     name = first_name(carrier.name) if carrier else "Somebody of ours"
     ended = words.when_words(order.delivered_at, timezone, now=at) if order.delivered_at else ""
     is_open = order.closed_at is None
+    # Somebody may be looking once more: until it is found, a choice that is open stays open.
+    given_up = {line.id for line in order.lines if line.sourcing in GIVEN_UP} if is_open else set()
+    offers = _offers(asked(session, [order.id]), given_up, timezone, at)
+    is_missing = is_open and any(line.sourcing is Sourcing.UNAVAILABLE for line in order.lines)
     moved = order.first_promised_by != order.promised_by
     return {
         "shop": order.branch.name,
         "is_over": False,
         "name": first_name(order.customer_name),
-        "things": [f"{line.quantity} × {line.title}" if line.quantity > 1 else line.title for line in order.lines],
-        "said": SAID[order.status].format(name=name, at=ended),
+        "things": [
+            (f"{line.quantity} × {line.title}" if line.quantity > 1 else line.title, line.instead_of)
+            for line in order.lines
+        ],
+        "said": MISSING if is_missing else SAID[order.status].format(name=name, at=ended),
+        "offers": [offer for offer in offers if is_missing or offer["is_open"]],
         "steps": STEPS,
         "step": STEP_OF.get(order.status),
         "is_open": is_open,
         "is_late": is_open and at > order.promised_by,
         "promise": words.when_words(order.promised_by, timezone, now=at),
         "first_promise": words.when_words(order.first_promised_by, timezone, now=at) if moved else "",
-        "key": request.args.get("k", ""),
     }
+
+
+def _offers(offers: Sequence[Asked], missing: Collection[int], timezone: str, at: datetime) -> list[dict[str, object]]:
+    """What they may still choose, or what came of it: the newest question about each thing that is missing."""
+    newest = {offer.line_id: offer for offer in offers if offer.line_id in missing}
+    return [
+        {
+            "id": offer.id,
+            "missing": offer.title,
+            "choices": list(zip(offer.skus, offer.titles, strict=True)),
+            "is_open": offer.state is OfferState.OPEN and at <= offer.reply_by,
+            "is_declined": offer.state is OfferState.DECLINED,
+            "until": words.when_words(offer.reply_by, timezone, now=at),
+        }
+        for offer in newest.values()
+    ]

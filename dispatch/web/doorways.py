@@ -8,6 +8,7 @@ from flask_wtf import CSRFProtect
 from . import health, pages, twilio_hooks
 from .api import PREFIX, make_blueprint
 from .api_calls import calls, texts
+from .api_offers import substitutions
 from .api_orders import orders
 from .api_shop import branches, goods, people
 from .api_suppliers import suppliers
@@ -15,7 +16,7 @@ from .auth import current_runtime, limiter
 from .errors import handle_errors
 from .openapi import make_docs_blueprint
 
-REGISTRIES = (branches, people, goods, orders, suppliers, calls, texts)
+REGISTRIES = (branches, people, goods, orders, suppliers, substitutions, calls, texts)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

@@ -14,6 +14,7 @@ from . import (
     customer_pages,
     intake,
     login,
+    offer_pages,
     order_pages,
     people_pages,
     report_pages,
@@ -28,8 +29,8 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, intake, order_pages, call_pages, people_pages, stock_pages, texts_page, report_pages,
-    staff_pages, customer_pages,
+    login, setup, board, intake, order_pages, offer_pages, call_pages, people_pages, stock_pages, texts_page,
+    report_pages, staff_pages, customer_pages,
 )  # fmt: skip
 
 
