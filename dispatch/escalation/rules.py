@@ -68,6 +68,9 @@ LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED)
 # States in which somebody may still say yes: also after the promise has passed.
 TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
 SOONEST_CHECK_IN = timedelta(minutes=5)
+# A call for help that is open ends only with so much slack, so that an order that hovers at its last instant does not
+# stand people down and ask them again by turns; never more than half of what the policy calls watching.
+CALM = timedelta(minutes=5)
 SKILLS = {
     Need.PROCURE: (Skill.PROCURE,),
     Need.DELIVER: (Skill.DELIVER,),
@@ -119,7 +122,10 @@ class PageFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class LadderFacts:
-    """What the ladder needs to know. `late_at`: from then on the promise can't be kept, whoever helps."""
+    """What the ladder needs to know. `late_at`: from then on the promise can't be kept, whoever helps.
+
+    `act_by`: the clock's last instant for the next step; `watch`: how much slack the policy calls on track.
+    """
 
     status: Status
     level: Level
@@ -136,6 +142,8 @@ class LadderFacts:
     is_reminded: bool = False
     is_need_met: bool = False
     pages: tuple[PageFacts, ...] = ()
+    act_by: datetime | None = None
+    watch: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +168,21 @@ def decide(facts: LadderFacts, now: datetime) -> Decision:
         return _accepted(facts, now)
     is_safe = facts.level in (Level.ON_TRACK, Level.WATCH) or facts.status is Status.OUT_FOR_DELIVERY
     if is_safe:
-        return Decision(ends=EscalationState.RESOLVED if facts.state is EscalationState.OPEN else None)
+        return _safe(facts, now)
     if facts.state is EscalationState.UNANSWERED:
         return Decision(rung=facts.rung)
     return _climb(facts, now) if now <= facts.promised_by else _past_the_promise(facts, now)
+
+
+def _safe(facts: LadderFacts, now: datetime) -> Decision:
+    """Nobody is needed; those who were asked are stood down once there is some slack again, not at its first second."""
+    if facts.state is not EscalationState.OPEN:
+        return Decision()
+    calm = min(CALM, facts.watch / 2)
+    hovers = facts.level is Level.WATCH and facts.act_by is not None and facts.act_by - now < calm
+    if hovers and facts.status is not Status.OUT_FOR_DELIVERY:
+        return Decision(rung=facts.rung, next_step_at=facts.next_step_at)
+    return Decision(ends=EscalationState.RESOLVED)
 
 
 def _past_the_promise(facts: LadderFacts, now: datetime) -> Decision:

@@ -14,14 +14,14 @@ from ..messaging.rules import Kind, takes_replies
 from ..messaging.service import Draft, Settled, enqueue
 from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
-from ..orders.tables import Order
+from ..orders.tables import Order, OrderEvent
 from ..orders.timetable import generation, rearm, set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
-from ..promise.rules import Assessment
-from ..promise.service import read_clock, update_sourcing
 from ..promise.known import Facts
+from ..promise.rules import Assessment, Level
+from ..promise.service import read_clock, update_sourcing
 from ..staff.rules import Person
 from ..staff.tables import Staff
 from . import wording
@@ -33,6 +33,7 @@ from .wording import Job
 
 # However late it is, a page that could not leave for this long is news about a world that has moved on.
 LEAST_USE = timedelta(minutes=10)
+IN_DANGER = (Level.AT_RISK, Level.LATE)
 SETTLED_NO = (Answer.DECLINED, Answer.HANDED_BACK, Answer.UNREACHABLE)
 CLOCK = "clock"
 
@@ -65,6 +66,8 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
     facts = ladder_facts(order, escalation, assessment, known, now)
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
+    if escalation is not None and escalation.state in LIVE:
+        _note_cause(session, order, escalation, assessment, now)
     looks = [at for at in (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order)) if at]
     set_next_check(session, order.id, min(looks, default=None), seen=seen)
     return True
@@ -96,6 +99,8 @@ def ladder_facts(
         need=need,
         promised_by=order.promised_by,
         late_at=assessment.late_at,
+        act_by=assessment.act_by,
+        watch=timedelta(minutes=policy.watch_minutes),
         people=known.people,
         step_min=timedelta(seconds=policy.step_min_seconds),
         step_max=timedelta(seconds=policy.step_max_seconds),
@@ -154,6 +159,19 @@ def apply(
     if decision.reminds:
         _remind(session, order, escalation, now)
     session.flush()
+
+
+def _note_cause(session: Session, order: Order, escalation: Escalation, assessment: Assessment, now: datetime) -> None:
+    """Another clock binds now: a new fact on the same call for help, told once, and nobody is asked again for it."""
+    if assessment.level not in IN_DANGER or assessment.clock.value == escalation.cause:
+        return
+    escalation.cause, escalation.why = assessment.clock.value, assessment.message
+    query = select(OrderEvent.data).where(OrderEvent.order_id == order.id, OrderEvent.kind == "cause_changed")
+    told = {data.get("clock") for data in session.scalars(query.where(OrderEvent.at >= escalation.opened_at))}
+    if assessment.clock.value not in told:
+        text = f"Still at risk, now for another reason. {assessment.message}"
+        data = {"clock": assessment.clock.value}
+        record(session, order, "cause_changed", text, at=now, actor=CLOCK, data=data)
 
 
 def _open(session: Session, order: Order, need: Need, assessment: Assessment, now: datetime) -> Escalation:

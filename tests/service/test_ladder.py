@@ -379,3 +379,48 @@ def test_ten_workers_look_at_one_order_at_once(ladder: World) -> None:
     at_once([lambda: ladder.do(lambda session: tend(session, order_id, ladder.now, links=links))] * 10)
     assert ladder.asked(ref) == ["Ravi", "Sita"]
     ladder.ignore_rest()
+
+
+# --- no false alarms -------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_hovers_at_its_last_instant_is_asked_for_once(world: World) -> None:
+    world.person("Ravi")
+    ref = world.order("15:00", sku=None)
+    world.ignore_rest()
+    world.do(lambda session: factories.make_item(session, world.now, "book", 1))
+    world.procure(ref, "bought")
+    world.tick()
+    # 15:00 - 35 to bring it - 10 to pack: it had to start by 14:15.
+    world.advance(to="14:16")
+    assert world.asked(ref) == ["Ravi"]
+    for minutes in (2, 0, 3, 0):
+        # News gives it a minute or two, and takes them again.
+        world.change(ref, travel_minutes=30 - minutes)
+        world.tick()
+    assert world.escalation(ref)["state"] == "open"
+    assert len(world.pages(ref)) == 1
+    world.change(ref, travel_minutes=10)
+    world.tick()
+    assert world.escalation(ref)["state"] == "resolved"
+
+
+def test_another_cause_is_a_fact_on_the_same_call(world: World) -> None:
+    world.supplier("academic", hours="Mo-Su 09:00-16:00")
+    world.person("Bela", role="buyer")
+    world.person("Ravi")
+    world.item("book", 0, suppliers=("academic",))
+    ref = world.order("18:00", sku="book")
+    world.ignore_rest()
+    world.tick()
+    world.advance(to="14:31")
+    assert world.escalation(ref)["why"].startswith("Academic closes at 16:00")
+    first = world.escalation(ref)["id"]
+    asked = len(world.pages(ref))
+    world.pause("Bela", minutes=600)
+    for _ in range(3):
+        world.advance(minutes=1)
+    now = world.escalation(ref)
+    assert (now["id"], now["why"]) == (first, "Nobody is here who could buy Physics 2.")
+    assert world.events(ref).count("cause_changed") == 1
+    assert len(world.pages(ref)) == asked

@@ -112,6 +112,28 @@ def test_on_the_way_nobody_is_asked(level: Level) -> None:
     assert decide(open_one, NOW).ends is EscalationState.RESOLVED
 
 
+@pytest.mark.parametrize(
+    ("slack", "watch", "ends"),
+    [(0, 30, False), (4, 30, False), (5, 30, True), (29, 30, True), (1, 4, False), (2, 4, True), (0, 0, True)],
+)
+def test_an_order_that_hovers_keeps_its_call_until_there_is_some_slack(slack: int, watch: int, ends: bool) -> None:
+    facts = ladder(
+        state=EscalationState.OPEN,
+        level=Level.WATCH,
+        act_by=NOW + slack * MINUTE,
+        watch=watch * MINUTE,
+        rung=1,
+        pages=(page(RAVI), page(SITA)),
+        next_step_at=NOW,
+    )
+    decision = decide(facts, NOW)
+    assert decision.ends == (EscalationState.RESOLVED if ends else None)
+    # Nobody new is asked meanwhile, also when the next step would be due.
+    assert decision.ask == ()
+    # Without a call there is none to be made.
+    assert decide(replace(facts, state=None), NOW) == Decision()
+
+
 # --- whom, and in which order ----------------------------------------------------------------------------------------
 
 
