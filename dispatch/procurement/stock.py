@@ -13,9 +13,10 @@ from ..orders.rules import Sourcing, Status
 from ..orders.service import record
 from ..orders.tables import Line, Order
 from ..orders.timetable import rearm
-from .tables import Reservation, Stock
+from .tables import Hold, Reservation, Stock
 
 ON_THE_SHELF = (Reservation.released_at.is_(None), Reservation.taken_at.is_(None))
+HELD = Hold.released_at.is_(None)
 # Before it is packed a copy may still change hands.
 UNPACKED = (Status.PROCURING, Status.PACKING)
 WAITING = (Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE)
@@ -38,7 +39,12 @@ def make_stock(session: Session, item_id: int, branch_id: int) -> Stock:
 
 
 def reserved(session: Session, stock: Stock) -> int:
-    """How many copies on the shelf are kept for somebody."""
+    """How many copies on the shelf are kept for somebody: for lines, and for quotes that are being held."""
+    query = select(func.coalesce(func.sum(Hold.quantity), 0)).where(Hold.stock_id == stock.id)
+    return _for_lines(session, stock) + session.scalars(query.where(HELD)).one()
+
+
+def _for_lines(session: Session, stock: Stock) -> int:
     query = select(func.coalesce(func.sum(Reservation.quantity), 0)).where(Reservation.stock_id == stock.id)
     return session.scalars(query.where(*ON_THE_SHELF)).one()
 
@@ -46,6 +52,11 @@ def reserved(session: Session, stock: Stock) -> int:
 def available(session: Session, stock: Stock) -> int:
     """How many copies on the shelf are free."""
     return stock.on_hand - reserved(session, stock)
+
+
+def missing(session: Session, stock: Stock) -> int:
+    """How many copies lines keep that are not there; a quote is no promise, and takes nothing from them."""
+    return max(0, _for_lines(session, stock) - stock.on_hand)
 
 
 def keep(session: Session, stock: Stock, line: Line, now: datetime) -> None:
@@ -108,7 +119,7 @@ def reallocate(session: Session, stock: Stock, now: datetime) -> None:
     Too few copies: those that keep one. Free copies: those that wait, most urgent first.
     """
     free = available(session, stock)
-    if free < 0:
+    if missing(session, stock):
         orders = select(Line.order_id).join(Order, Order.id == Line.order_id)
         touched = orders.join(Reservation, Reservation.line_id == Line.id).where(
             Reservation.stock_id == stock.id, *ON_THE_SHELF, Order.status.in_(UNPACKED)
@@ -151,7 +162,7 @@ def settle_shelf(session: Session, order: Order, now: datetime) -> bool:
         if glance is None:
             continue
         free = available(session, glance)
-        if line.sourcing in KEPT_HERE and free < 0:
+        if line.sourcing in KEPT_HERE and missing(session, glance):
             changed |= _give_up(session, order, line, lock_stock(session, glance.id), now)
         elif line.sourcing in WAITING and free >= line.quantity:
             changed |= _gain(session, order, line, lock_stock(session, glance.id), now)
@@ -169,7 +180,7 @@ def _gain(session: Session, order: Order, line: Line, stock: Stock, now: datetim
 
 def _give_up(session: Session, order: Order, line: Line, stock: Stock, now: datetime) -> bool:
     """When copies are short, those promised last lose theirs, unless they are packed."""
-    short = -available(session, stock)
+    short = missing(session, stock)
     losers = (
         select(Reservation)
         .join(Line, Line.id == Reservation.line_id)

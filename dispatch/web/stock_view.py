@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from ..procurement.stock import ON_THE_SHELF
-from ..procurement.tables import Item, ItemSupplier, Reservation, Stock, Supplier
+from ..procurement.stock import HELD, ON_THE_SHELF
+from ..procurement.tables import Hold, Item, ItemSupplier, Reservation, Stock, Supplier
 
 MOST_ITEMS = 100
 
@@ -41,12 +41,11 @@ class Shelf:
 
 def shelf(session: Session, branch_id: int, *, search: str = "") -> Shelf:
     """Items whose title or number holds `search`."""
-    kept = (
-        select(Reservation.stock_id, func.sum(Reservation.quantity).label("reserved"))
-        .where(*ON_THE_SHELF)
-        .group_by(Reservation.stock_id)
-        .subquery()
-    )
+    each = union_all(
+        select(Reservation.stock_id, Reservation.quantity).where(*ON_THE_SHELF),
+        select(Hold.stock_id, Hold.quantity).where(HELD),
+    ).subquery()
+    kept = select(each.c.stock_id, func.sum(each.c.quantity).label("reserved")).group_by(each.c.stock_id).subquery()
     query = (
         select(Item.id, Item.sku, Item.title, func.coalesce(Stock.on_hand, 0), func.coalesce(kept.c.reserved, 0))
         .outerjoin(Stock, (Stock.item_id == Item.id) & (Stock.branch_id == branch_id))
