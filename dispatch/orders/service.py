@@ -128,6 +128,15 @@ def check_new_order(new: NewOrder, now: datetime, *, region: str | None) -> str:
     return phone
 
 
+def check_question(lines: tuple[NewLine, ...], promised_by: datetime | None, now: datetime) -> None:
+    """The same for "can you?", before it is known who asks. Raises Invalid naming every field at fault."""
+    complaints = _line_complaints(lines)
+    if promised_by is not None:
+        complaints = [*_promise_complaints(promised_by, now), *complaints]
+    if complaints:
+        raise Invalid.of(complaints)
+
+
 def _promise_complaints(promised_by: datetime, now: datetime) -> list[FieldError]:
     if promised_by <= now:
         return [FieldError("promised_by", "is already past: promise a time to come")]

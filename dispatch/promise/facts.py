@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import Span, open_spans
 from ..orders.rules import OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
 from ..procurement.tables import ItemSupplier, Supplier
+from ..staff.rules import Person
 from ..staff.service import load_people
-from .estimates import Kind, Lengths, distance_km
+from .estimates import Kind, Lengths, Spread, distance_km
 from .known import Busy, Door, Facts, LineFacts, Slot, SupplierFacts
 from .learning import load_lengths
 from .rules import Task
-from .tables import Assignment, Pin
+from .tables import Assignment, Pin, Quote
 
 BEFORE, AFTER = timedelta(hours=24), timedelta(hours=36)
 CHOSEN = (Sourcing.SEARCHING, Sourcing.RESERVED)
@@ -45,26 +47,41 @@ def gather(session: Session, order: Order, now: datetime) -> Facts:
 
 def gather_all(session: Session, orders: Sequence[Order], now: datetime) -> list[Facts]:
     """The facts of several orders of one branch, in their order; as many queries as for one."""
+    shared = _look_up(session, orders, now)
+    pins: dict[int, list[tuple[Task, int]]] = {}
+    chosen = select(Pin.order_id, Pin.task, Pin.staff_id).where(Pin.order_id.in_([order.id for order in orders]))
+    for order_id, task, staff_id in session.execute(chosen):
+        pins.setdefault(order_id, []).append((Task(task), staff_id))
+    found = [replace(_facts(order, shared), pins=tuple(pins.get(order.id, ()))) for order in orders]
+    return [beside(facts, shared.counted, order.id, now) for facts, order in zip(found, orders, strict=True)]
+
+
+def gather_new(session: Session, order: Order, promises: Sequence[datetime], now: datetime) -> list[Facts]:
+    """The facts of an order that nobody has taken yet, as they would be for each of these promises.
+
+    The order's own promise says how far people and hours are looked up. As many queries as for one.
+    """
+    shared = _look_up(session, [order], now)
+    known = beside(_facts(order, shared), shared.counted, None, now)
+    return [replace(known, promised_by=at, **_lengths(order, shared, at)) for at in promises]
+
+
+def _look_up(session: Session, orders: Sequence[Order], now: datetime) -> _Shared:
     branch = orders[0].branch
     first = min(order.created_at for order in orders)
     horizon = Span(min(now, first) - BEFORE, max(now, *(order.promised_by for order in orders)) + AFTER)
     by_item, by_id = _suppliers(session, [line for order in orders for line in order.lines])
     people = tuple(load_people(session, branch, now, start=horizon.start, end=horizon.end))
-    counted = load_counted(session, [person.id for person in people], now, until=horizon.end)
-    pins: dict[int, list[tuple[Task, int]]] = {}
-    chosen = select(Pin.order_id, Pin.task, Pin.staff_id).where(Pin.order_id.in_([order.id for order in orders]))
-    for order_id, task, staff_id in session.execute(chosen):
-        pins.setdefault(order_id, []).append((Task(task), staff_id))
-    shared = _Shared(
+    return _Shared(
         branch=branch,
         horizon=horizon,
         open=tuple(_open(branch.opening_hours, branch, horizon)),
         shops={row.id: _supplier_facts(row, branch, horizon) for row in by_id.values()},
         by_item=by_item,
         lengths=load_lengths(session, branch.id, supplier_ids=sorted(by_id)),
+        people=people,
+        counted=load_counted(session, [person.id for person in people], now, until=horizon.end),
     )
-    found = [replace(_facts(order, shared), people=people, pins=tuple(pins.get(order.id, ()))) for order in orders]
-    return [beside(facts, counted, order.id, now) for facts, order in zip(found, orders, strict=True)]
 
 
 def beside(facts: Facts, counted: Sequence[Counted], order_id: int | None, now: datetime) -> Facts:
@@ -91,8 +108,10 @@ def load_counted(session: Session, staff_ids: Sequence[int], now: datetime, *, u
     query = (
         select(*columns, row.order_id, Order.ref, Order.address, Order.lat, Order.lon)
         .outerjoin(Order, Order.id == row.order_id)
+        .outerjoin(Quote, Quote.id == row.quote_id)
         .where(row.staff_id.in_(staff_ids), or_(row.ends_at > now, row.is_under_way), row.start_by < until)
-        .where(or_(row.order_id.is_(None), Order.status.in_(OPEN)))
+        # A quote that has expired counts on nobody, also before a round has let it go.
+        .where(or_(Order.status.in_(OPEN), and_(Quote.released_at.is_(None), Quote.expires_at > now)))
         .order_by(row.id)
     )
     return [
@@ -132,6 +151,8 @@ class _Shared:
     shops: Mapping[int, SupplierFacts]
     by_item: Mapping[int, list[int]]
     lengths: Lengths
+    people: tuple[Person, ...]
+    counted: Sequence[Counted]
 
     def hour(self, instant: datetime) -> int:
         """The branch's own hour."""
@@ -139,11 +160,8 @@ class _Shared:
 
 
 def _facts(order: Order, shared: _Shared) -> Facts:
-    branch, lengths, policy = shared.branch, shared.lengths, shared.branch.policy
-    # The hour of the promise, not of the look: a length must not change while the clock runs.
-    hour = shared.hour(order.promised_by)
+    branch, policy = shared.branch, shared.branch.policy
     given = order.travel_minutes
-    far = _distance(branch, order)
     return Facts(
         promised_by=order.promised_by,
         status=Status(order.status),
@@ -152,21 +170,40 @@ def _facts(order: Order, shared: _Shared) -> Facts:
         timezone=branch.timezone,
         policy=policy,
         travel_minutes=given if given is not None else policy.travel_minutes,
-        people=(),
+        people=shared.people,
         horizon=shared.horizon,
         handed_over_at=order.handed_over_at,
         carrier_id=order.carrier_id,
         taker_id=order.taker_id,
         accepted_at=order.taken_at,
-        pack=lengths.spread(Kind.PACK, policy.pack_minutes, hour=hour),
-        handover=lengths.spread(Kind.HANDOVER, policy.handover_minutes, hour=hour),
-        way=lengths.spread(Kind.TRAVEL, policy.travel_minutes, distance_km=far, hour=hour)
-        if given is None
-        else lengths.spread(Kind.TRAVEL, given, hour=hour, is_given=True),
-        search=lengths.spread(Kind.PROCURE, policy.procure_minutes, hour=hour),
         door=door_of(order.address, order.lat, order.lon),
         ref=order.ref or "",
+        **_lengths(order, shared, order.promised_by),
     )
+
+
+class _Spreads(TypedDict):
+    """The lengths that an order's own address and promise decide."""
+
+    pack: Spread
+    handover: Spread
+    way: Spread
+    search: Spread
+
+
+def _lengths(order: Order, shared: _Shared, promised_by: datetime) -> _Spreads:
+    lengths, policy, given = shared.lengths, shared.branch.policy, order.travel_minutes
+    # The hour of the promise, not of the look: a length must not change while the clock runs.
+    hour = shared.hour(promised_by)
+    far = _distance(shared.branch, order)
+    return {
+        "pack": lengths.spread(Kind.PACK, policy.pack_minutes, hour=hour),
+        "handover": lengths.spread(Kind.HANDOVER, policy.handover_minutes, hour=hour),
+        "way": lengths.spread(Kind.TRAVEL, policy.travel_minutes, distance_km=far, hour=hour)
+        if given is None
+        else lengths.spread(Kind.TRAVEL, given, hour=hour, is_given=True),
+        "search": lengths.spread(Kind.PROCURE, policy.procure_minutes, hour=hour),
+    }
 
 
 def _distance(branch: Branch, order: Order) -> float | None:

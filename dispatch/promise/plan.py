@@ -21,7 +21,7 @@ from .facts import beside, gather_all, load_counted
 from .known import Facts, Slot
 from .rules import Assessment, ClockName, Level
 from .slots import Slots, arrange, slots_of
-from .tables import Assignment, Watch
+from .tables import Assignment, Pin, Watch
 
 # The search moves at most so many other orders, those nearest to their promise.
 MOST_MOVED = 50
@@ -50,7 +50,8 @@ def follow(session: Session, order: Order, facts: Facts, result: Assessment, now
 
 
 def forget(session: Session, order: Order, now: datetime) -> None:
-    """An order is closed: those it counted on are free for others."""
+    """An order is closed: those it counted on are free for others, and its pins end with it."""
+    session.execute(delete(Pin).where(Pin.order_id == order.id))
     had = load_slots(session, order)
     if had:
         lock_plan(session, order.branch_id)
@@ -91,16 +92,29 @@ def _write(session: Session, order: Order, slots: Slots, had: Slots, now: dateti
         return
     session.execute(delete(Assignment).where(Assignment.order_id == order.id))
     if slots:
-        session.execute(insert(Assignment), [_row(order, slot) for slot in slots])
+        line_ids = [line.id for line in order.lines]
+        lines = [line_ids[slot.line] if slot.line is not None else None for slot in slots]
+        rows = [{"order_id": order.id, "line_id": line_id} for line_id in lines]
+        session.execute(insert(Assignment), [row | _row(slot) for row, slot in zip(rows, slots, strict=True)])
     if had:
-        _wake_the_crowded(session, order, now)
+        wake_the_crowded(session, order.branch_id, now, besides=order.id)
 
 
-def _row(order: Order, slot: Slot) -> dict[str, object]:
+def hold(session: Session, quote_id: int, slots: Slots) -> None:
+    """Count on people for a quote; the caller holds the branch's plan."""
+    if slots:
+        session.execute(insert(Assignment), [{"quote_id": quote_id} | _row(slot) for slot in slots])
+
+
+def let_go(session: Session, quote_id: int, branch_id: int, now: datetime) -> None:
+    """A quote needs nobody any more: whoever waits for somebody is looked at. The caller holds the branch's plan."""
+    session.execute(delete(Assignment).where(Assignment.quote_id == quote_id))
+    wake_the_crowded(session, branch_id, now)
+
+
+def _row(slot: Slot) -> dict[str, object]:
     return {
         "staff_id": slot.staff_id,
-        "order_id": order.id,
-        "line_id": order.lines[slot.line].id if slot.line is not None else None,
         "task": slot.task,
         "stop": slot.stop,
         "supplier": slot.supplier or None,
@@ -110,12 +124,12 @@ def _row(order: Order, slot: Slot) -> dict[str, object]:
     }
 
 
-def _wake_the_crowded(session: Session, order: Order, now: datetime) -> None:
+def wake_the_crowded(session: Session, branch_id: int, now: datetime, *, besides: int | None = None) -> None:
     """Somebody's time has come free: orders that have nobody are looked at, the most urgent first."""
     query = (
         select(Watch.order_id)
         .join(Order, Order.id == Watch.order_id)
-        .where(Order.branch_id == order.branch_id, Order.status.in_(OPEN), Order.id != order.id)
+        .where(Order.branch_id == branch_id, Order.status.in_(OPEN), Order.id != (besides or 0))
         .where(Watch.level == Level.AT_RISK, Watch.clock == ClockName.NOBODY_AVAILABLE, Order.promised_by > now)
         .order_by(Order.promised_by)
     )

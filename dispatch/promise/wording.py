@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from .rules import Task
+from .rules import Task, Verdict
 
 # More than these are counted, not named.
 MOST_NAMED = 3
@@ -108,6 +108,177 @@ def nobody_to_buy(title: str) -> str:
 def nobody_for(what: str) -> str:
     """No available person may do a step."""
     return f"nobody is here who could {what}"
+
+
+def leaves_for(name: str, at: str) -> str:
+    """A condition of a promise: an errand that must begin in time."""
+    return f"if somebody leaves for {name} by {at}"
+
+
+def goes_to_look(title: str, at: str) -> str:
+    """The same where no shop is known."""
+    return f"if somebody goes to look for {title} by {at}"
+
+
+def leaves_the_shop(at: str) -> str:
+    """A condition of a promise that is tight."""
+    return f"if it leaves the shop by {at}"
+
+
+def never_by(days: int) -> str:
+    """However late, it can't be promised."""
+    return f"nothing can be promised for the next {days} days"
+
+
+def by_when(instant: datetime, timezone: str, now: datetime) -> str:
+    """A promise as it is said on the phone: "20:00 today", "12:00 tomorrow", "12:00 on Thu 26 Nov"."""
+    tz = ZoneInfo(timezone)
+    there = instant.astimezone(tz)
+    days = (there.date() - now.astimezone(tz).date()).days
+    day = {0: "today", 1: "tomorrow"}.get(days, f"on {there:%a} {there.day} {there:%b}")
+    return f"{there:%H:%M} {day}"
+
+
+def on_the_phone(verdict: Verdict, *, asked: str, earliest: str, shops: Sequence[str]) -> str:
+    """One sentence to say to the customer. `asked`, `earliest`: promises in words; empty when there is none."""
+    if verdict is Verdict.NO:
+        return f"I can promise it by {earliest}." if earliest else "I can't promise it: I don't see how we could do it."
+    if shops:
+        return f"You will have it by {asked}: we get it from {' and '.join(shops)}."
+    return f"You will have it by {asked}."
+
+
+# --- who is to do what, and what counted on them ---------------------------------------------------------------------
+
+TASKS = {Task.PROCURE: "buys what is missing", Task.DELIVER: "delivers it"}
+
+
+def would_break(refs: Sequence[str]) -> str:
+    """A change was refused."""
+    named = ", ".join(refs[:MOST_NAMED]) if len(refs) <= MOST_NAMED else f"{len(refs)} orders"
+    them = "the promise" if len(refs) == 1 else "the promises"
+    return f"This takes the last way to keep {them} of {named}. To do it all the same, send force: true and a reason."
+
+
+def with_reason(event: str, reason: str | None) -> str:
+    """An event and why."""
+    why = (reason or "").strip().rstrip(".")
+    return f"{event}: {why}." if why else f"{event}."
+
+
+def paused_although(who: str) -> str:
+    """A forced pause, in the history of an order at stake."""
+    return f"{who} paused although this counted on them"
+
+
+def changed_although(who: str) -> str:
+    """Forced: other shifts, another role or branch, or gone for good."""
+    return f"{who}'s shifts or tasks were changed although this counted on them"
+
+
+def pinned_although(who: str, ref: str) -> str:
+    """A forced pin, in the history of another order."""
+    return f"{who} was pinned to {ref} although this counted on them"
+
+
+def pinned(who: str, task: Task) -> str:
+    """An operator has said who does it."""
+    return f"Pinned: {who} {TASKS[task]}"
+
+
+def unpinned(task: Task) -> str:
+    """The operator has taken it back."""
+    return f"Not pinned any more: whoever can {TASKS[task]}."
+
+
+def pin_dropped(who: str, task: Task) -> str:
+    """Somebody has left, or does something else now."""
+    return f"Not pinned any more, {who} can't be counted on for it: whoever can {TASKS[task]}."
+
+
+# --- the plan --------------------------------------------------------------------------------------------------------
+
+
+def leaves_by(who: str, at: str) -> str:
+    """Whom the plan counts on to bring it."""
+    return f"{who} leaves with it by {at}"
+
+
+def goes_by(who: str, title: str, shop: str, at: str) -> str:
+    """Whom the plan counts on to buy something."""
+    return f"{who} goes to {shop} for {title} by {at}" if shop else f"{who} goes to find {title} by {at}"
+
+
+def packed_by(at: str) -> str:
+    """Packing needs nobody in particular."""
+    return f"packing starts by {at}"
+
+
+def has_left(who: str, at: str) -> str:
+    """On the way to the customer."""
+    return f"{who} left with it at {at}"
+
+
+def is_out(who: str, title: str, at: str) -> str:
+    """On an errand for it."""
+    return f"{who} has been getting {title} since {at}"
+
+
+def has_taken_it(who: str) -> str:
+    """Too late by the clock, but somebody does it."""
+    return f"{who} has taken it"
+
+
+def nobody_in_time(task: Task | None) -> str:
+    """The plan has no place for it."""
+    what = {None: "pack it", Task.PROCURE: "buy what is missing", Task.DELIVER: "deliver it"}[task]
+    return f"nobody can be counted on to {what} in time"
+
+
+def not_sooner(words: str, why: str, *, is_free: bool) -> str:
+    """A step of the plan as one sentence."""
+    said = f"{words[:1].upper()}{words[1:]}"
+    return f"{said}; {why}." if is_free else f"{said}; not sooner: {why}."
+
+
+def could_be_now(task: Task | None) -> str:
+    """Nothing keeps a step from beginning."""
+    return "it could leave now" if task is Task.DELIVER else "that could be now"
+
+
+def is_back(who: str, ref: str, at: str) -> str:
+    """Another order comes before."""
+    return f"{who} is back from {ref} at {at}"
+
+
+def pause_ends(who: str, at: str) -> str:
+    """Paused until then."""
+    return f"{who}'s pause ends at {at}"
+
+
+def shift_begins(who: str, at: str) -> str:
+    """Not here before."""
+    return f"{who}'s shift begins at {at}"
+
+
+def shop_opens(name: str, at: str) -> str:
+    """Ours, or another one."""
+    return f"{name or 'the shop'} opens at {at}"
+
+
+def is_here(title: str, at: str) -> str:
+    """What must be bought before."""
+    return f"{title} can be here at {at}"
+
+
+def is_packed(at: str) -> str:
+    """Packing comes before."""
+    return f"it can be packed by {at}"
+
+
+def nobody_before(at: str) -> str:
+    """People are free only then."""
+    return f"nobody is free before {at}"
 
 
 def sentence(words: str, *, promise: str, act_by: str | None, is_past: bool) -> str:
