@@ -38,6 +38,7 @@ class Learned:
 
     kind: Kind
     supplier: str | None
+    supplier_id: int | None
     distance_band: int | None
     hour_band: int | None
     is_given: bool
@@ -92,14 +93,27 @@ def weeks_kept(session: Session, branch: Branch, *, since: datetime) -> dict[str
     return dict(sorted(weeks.items()))
 
 
-def learned(session: Session, branch: Branch) -> Iterator[Learned]:
+def learned(session: Session, branch: Branch) -> list[Learned]:
     """Every group there is an estimate for, wide ones before those within them."""
+    # Sorted here: databases differ on whether nothing comes before something.
+    return sorted(
+        _learned(session, branch),
+        key=lambda one: (
+            one.kind,
+            one.is_given,
+            one.supplier or "",
+            one.supplier_id or 0,
+            -1 if one.distance_band is None else one.distance_band,
+            -1 if one.hour_band is None else one.hour_band,
+        ),
+    )
+
+
+def _learned(session: Session, branch: Branch) -> Iterator[Learned]:
     query = (
         select(Estimate, Supplier)
         .outerjoin(Supplier, Supplier.id == Estimate.supplier_id)
         .where(Estimate.branch_id == branch.id)
-        .order_by(Estimate.kind, Estimate.is_given, Supplier.name, Estimate.supplier_id, Estimate.distance_band)
-        .order_by(Estimate.hour_band)
     )
     for row, shop in session.execute(query):
         default = 1.0 if row.is_given else policy_default(branch, row.kind)
@@ -110,6 +124,7 @@ def learned(session: Session, branch: Branch) -> Iterator[Learned]:
         yield Learned(
             kind=row.kind,
             supplier=shop.name if shop is not None else None,
+            supplier_id=row.supplier_id,
             distance_band=row.distance_band,
             hour_band=row.hour_band,
             is_given=row.is_given,

@@ -30,8 +30,8 @@ HOURS = ("at night", "in the morning", "at midday", "in the afternoon", "in the 
 # How sure a promise was called when it was given, and how that is said.
 CALLED = {
     0.9: "we called 90 %",
-    0.5: "only the likely lengths would have kept",
-    0.0: "were given although the clock said no",
+    0.5: "that only the likely lengths would have kept",
+    0.0: "that were given although the clock said no",
 }
 
 
