@@ -87,7 +87,16 @@ def check(page: Page, what: str) -> None:
 def test_everybody_can_read_every_page(screen: Screen, width: int, height: int, scheme: str) -> None:
     screen.page.set_viewport_size({"width": width, "height": height})
     screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    for path in ("/", "/orders/new", f"/orders/{screen.desk.ref}", "/people", "/stock", "/texts", "/reports/clock", "/orders/ZZZZ"):
+    for path in (
+        "/",
+        "/orders/new",
+        f"/orders/{screen.desk.ref}",
+        "/people",
+        "/stock",
+        "/texts",
+        "/reports/clock",
+        "/orders/ZZZZ",
+    ):
         screen.open(path)
         for details in screen.page.locator("details").all():
             details.evaluate("part => { part.open = true }")
