@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 # Its stubs leave out the exceptions it raises.
 from opening_hours import OpeningHours, ParserError, State, UnknownCountryError  # type: ignore[attr-defined]
 
+from . import holidays
 from .errors import Invalid
 
 LONGEST_HOURS = 500
@@ -40,7 +41,7 @@ def _parsed(text: str, timezone: str, country: str | None) -> OpeningHours:
     try:
         return OpeningHours(text, timezone=ZoneInfo(timezone), country=country)
     except UnknownCountryError:
-        # No holiday calendar for this country: "PH off" is kept and simply never matches.
+        # It knows no holidays there: `open_spans` has written them out as dates, where anybody does.
         return OpeningHours(text, timezone=ZoneInfo(timezone))
 
 
@@ -62,11 +63,16 @@ def checked_hours(text: str, *, field: str = "opening_hours") -> str:
 @lru_cache(maxsize=256)
 def has_holiday_calendar(country: str | None) -> bool:
     """Whether public holidays are known there; where they are not, "PH" in hours simply never matches."""
+    return country is not None and (_has_own_calendar(country) or holidays.is_known(country))
+
+
+@lru_cache(maxsize=256)
+def _has_own_calendar(country: str) -> bool:
     try:
         OpeningHours("PH off", country=country)
     except UnknownCountryError:
         return False
-    return country is not None
+    return True
 
 
 def open_spans(text: str, *, timezone: str, start: datetime, end: datetime, country: str | None = None) -> list[Span]:
@@ -77,6 +83,9 @@ def open_spans(text: str, *, timezone: str, start: datetime, end: datetime, coun
     if end <= start:
         return []
     tz = ZoneInfo(timezone)
+    if country and "PH" in text and not _has_own_calendar(country):
+        # The year before and after as well: it may be another year there, and hours may run over midnight.
+        text = holidays.written_out(text, country, tuple(range(start.year - 1, end.year + 2)))
     spans = [
         Span(max(begin.astimezone(UTC), start), min(finish.astimezone(UTC) if finish else end, end))
         for begin, finish, state, _ in _parsed(text, timezone, country).intervals(

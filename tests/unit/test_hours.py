@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from dispatch.foundation.errors import Invalid
-from dispatch.foundation.hours import Span, checked_hours, local_text, merged, open_spans, overlap, without, zone
+from dispatch.foundation.hours import (
+    Span,
+    checked_hours,
+    has_holiday_calendar,
+    local_text,
+    merged,
+    open_spans,
+    overlap,
+    without,
+    zone,
+)
 
 BERLIN, KOLKATA = "Europe/Berlin", "Asia/Kolkata"
 
@@ -97,13 +108,40 @@ def test_open_spans(text: str, timezone: str, window: str, expected: list[str]) 
     assert open_spans(text, timezone=timezone, start=span.start, end=span.end) == spans(*expected)
 
 
-@pytest.mark.parametrize(("country", "is_open"), [("DE", False), ("IN", True), ("XX", True), (None, True)], ids=str)
+@pytest.mark.parametrize(("country", "is_open"), [("DE", False), ("IN", False), ("XX", True), (None, True)], ids=str)
 def test_public_holidays_need_a_country_that_is_known(country: str | None, is_open: bool) -> None:
-    # Christmas Day, a Friday. It is a holiday in India too, but the library has no calendar for India.
+    # Christmas Day, a Friday. For Germany the library of opening hours knows it, for India the one of holidays.
     found = open_spans(
         "Mo-Su 10:00-19:00; PH off", timezone=BERLIN, start=at("12-25 00:00"), end=at("12-25 22:00"), country=country
     )
     assert found == (spans("12-25 09:00/12-25 18:00") if is_open else [])
+    assert has_holiday_calendar(country) is not is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "expected"),
+    [
+        # Independence Day, a Saturday; and the Sunday after it.
+        ("Mo-Sa 10:00-19:00; PH off", 15, None),
+        ("Mo-Sa 10:00-19:00; PH 11:00-13:00", 15, (11, 13)),
+        ("Mo-Sa 10:00-19:00; Su,PH 12:00-14:00", 15, (12, 14)),
+        ("Mo-Sa 10:00-19:00; Su,PH 12:00-14:00", 16, (12, 14)),
+        ("PH,Mo-Sa 10:00-19:00", 15, (10, 19)),
+        ("24/7; PH off", 15, None),
+        ("24/7; PH off", 16, (0, 24)),
+        ("PH Sa 10:00-19:00; Mo-Sa 10:00-12:00", 15, (10, 12)),
+    ],
+)
+def test_holidays_are_written_out_where_the_hours_library_has_none(
+    text: str, day: int, expected: tuple[int, int] | None
+) -> None:
+    midnight = datetime(2026, 8, day, tzinfo=ZoneInfo("Asia/Kolkata"))
+    found = open_spans(
+        text, timezone="Asia/Kolkata", start=midnight, end=midnight + timedelta(hours=24), country="IN"
+    )
+    hours = [((span.start - midnight).total_seconds() / 3600, (span.end - midnight).total_seconds() / 3600)
+             for span in found]  # fmt: skip
+    assert hours == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize("text", ["Mo-Sa 10:00-19:00; PH off", "24/7", "off", "Mo-Fr 09:00-12:00,14:00-18:00"])
