@@ -191,7 +191,7 @@ def _ranked(shop: Shop, need: Need) -> Ranked:
     following = next((span for span in shop.open if span.start > need.now), None)
     trip = _trip(shop, need)
     last = shop.answers[-1] if shop.answers else None
-    leave_by, is_reachable = _leave_by(trip, shop, need) if trip else (None, False)
+    leave_by, is_reachable = _leave_by(trip, shop, need) if trip is not None else (None, False)
     return Ranked(
         shop=shop,
         chance=chance_of(shop.tallies, is_tied=shop.is_tied),
@@ -248,7 +248,7 @@ def _too_late(shop: Shop, trip: Span | None, need: Need) -> Why:
     current = next((span for span in shop.open if span.start <= need.now < span.end), None)
     if current is None:
         return Why.SHUT
-    return Why.TOO_FAR if trip and trip.end <= current.end else Why.CLOSES_FIRST
+    return Why.TOO_FAR if trip is not None and trip.end <= current.end else Why.CLOSES_FIRST
 
 
 def _refusal(shop: Shop, need: Need) -> Why | None:

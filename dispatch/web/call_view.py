@@ -15,8 +15,8 @@ from ..promise.calls import calls_of
 from . import words
 
 # Beyond these nobody rings at once: the others are folded away.
-SHOWN = 5
-# Of what is put aside, the next news is most likely that it is in hand.
+SHOWN = 3
+# The likeliest answer of the first shop: of what is put aside, that it is in hand.
 FIRST = {True: Outcome.BOUGHT, False: Outcome.HAS_IT}
 
 
@@ -26,6 +26,8 @@ def call_lists(session: Session, order: Order, now: datetime) -> dict[str, dict[
     lists = {}
     for line_id, listed in calls_of(session, order, now).items():
         rows = [_row(each, order, now, timezone) for each in listed]
+        if rows:
+            rows[0]["main"] = FIRST[listed[0].row.why is Why.KEEPS].value
         lists[str(line_id)] = {"first": rows[:SHOWN], "rest": rows[SHOWN:]}
     return lists
 
@@ -47,7 +49,7 @@ def _row(listed: Listed, order: Order, now: datetime, timezone: str) -> dict[str
         "last": _last(row, now),
         "is_out": row.why in (Why.SAID_NO, Why.FOUND_CLOSED),
         "outcomes": [(outcome.value, words.OUTCOMES[outcome]) for outcome in Outcome],
-        "main": FIRST[row.why is Why.KEEPS].value,
+        "main": "",
         "also": [
             {
                 "id": str(other.line_id),

@@ -17,6 +17,7 @@ from ..foundation.errors import Conflict, FieldError, Invalid, NotFound
 from ..foundation.hours import open_spans
 from ..orders.branches import get_branch
 from ..orders.tables import Branch
+from ..procurement.call_log import HitRate, hit_rates
 from ..procurement.service import ItemValues, SupplierValues, find_item, put_item, put_supplier
 from ..procurement.stock import make_stock
 from ..procurement.tables import Supplier
@@ -65,6 +66,10 @@ def _page(refusal: Refusal | None = None, *, at_fault: str = "") -> ResponseRetu
             branch=branch.code,
             branches=[(row.code, row.name) for row in session.scalars(select(Branch).order_by(Branch.id))],
             suppliers=[(row, hours_now(row.opening_hours, branch.timezone, now())) for row in suppliers],
+            rates={
+                number: rate_words(rate)
+                for number, rate in hit_rates(session, [row.id for row in suppliers], now()).items()
+            },
             zone=branch.timezone,
             errors=errors,
             at_fault=at_fault if refusal else "",
@@ -86,6 +91,14 @@ def hours_now(hours: str, timezone: str, at: datetime) -> str:
     if first.end >= midnight:
         return "open all day"
     return f"open until {words.clock_words(first.end, timezone, now=at)}"
+
+
+def rate_words(rate: HitRate) -> str:
+    """What a shop was good for in the last year: "had it 7 of 12 times we asked (58 %)"."""
+    share = round(100 * rate.n_had / rate.n) if rate.n else 0
+    said = f"had it {rate.n_had} of {rate.n} time{'s' if rate.n > 1 else ''} we asked ({share} %)" if rate.n else ""
+    closed = f"found closed {rate.n_closed}× when its hours said open" if rate.n_closed else ""
+    return ", ".join(part for part in (said, closed) if part)
 
 
 def _save(work: Callable[[Session], str], *, at_fault: str) -> ResponseReturnValue:
