@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from .customers.offer_notices import heard_of_notice
 from .customers.service import relay_events
 from .escalation.inbound import handle_inbound
 from .escalation.service import heard_from_provider, tend
@@ -13,10 +15,11 @@ from .foundation.db import insert_or_update, once_more
 from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
 from .messaging.delivery import Delivery
-from .messaging.service import record_failure, unhandled
+from .messaging.service import Settled, record_failure, unhandled
 from .orders.rules import OPEN
 from .orders.tables import Branch, Heartbeat, Order, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
+from .promise import quotes
 from .promise.learning import collect, is_due, recalibrate
 from .runtime import Runtime
 
@@ -31,10 +34,10 @@ AFTER_BUSY = timedelta(seconds=2)
 
 
 def watch(runtime: Runtime) -> int:
-    """Look at every order that is due; how many were looked at."""
+    """Let expired quotes go, then look at every order that is due; how many of both there were."""
+    looked = expire_quotes(runtime)
     with runtime.db.snapshot() as session:
         due = due_orders(session, runtime.clock.now(), limit=BATCH)
-    looked = 0
     for order_id in due:
         looked += _look(runtime, order_id)
     return looked
@@ -57,6 +60,25 @@ def _look(runtime: Runtime, order_id: int) -> int:
     with runtime.db.transaction() as session:
         session.get_one(Timetable, order_id).next_check_at = later
     return 0
+
+
+def expire_quotes(runtime: Runtime) -> int:
+    """Let go what is held for quotes that nobody came back for in time; how many."""
+    with runtime.db.snapshot() as session:
+        due = quotes.due_quotes(session, runtime.clock.now(), limit=BATCH)
+    return sum(_let_go(runtime, quote_id) for quote_id in due)
+
+
+def _let_go(runtime: Runtime, quote_id: int) -> int:
+    try:
+        now = runtime.clock.now()
+        return int(once_more(runtime.db, lambda session: quotes.let_expired_go(session, quote_id, now)))
+    except Unavailable:
+        raise
+    except Exception:
+        # It counts on nobody any more; only its copies wait for the next try, and no order for this one.
+        log.exception("a quote could not be let go", quote_id=quote_id)
+        return 0
 
 
 def relay(runtime: Runtime) -> int:
@@ -99,8 +121,13 @@ def make_delivery(runtime: Runtime) -> Delivery:
         links=runtime.links,
         concurrency=runtime.settings.worker_concurrency,
         texts_per_second=runtime.settings.texts_per_second,
-        on_settled=heard_from_provider,
+        on_settled=_heard,
     )
+
+
+def _heard(session: Session, settled: Settled, now: datetime) -> None:
+    heard_from_provider(session, settled, now)
+    heard_of_notice(session, settled, now)
 
 
 def audit(runtime: Runtime) -> int:
@@ -150,4 +177,5 @@ def beat(runtime: Runtime, name: str) -> None:
 def next_look_at(runtime: Runtime) -> datetime | None:
     """When the watch round has something to do."""
     with runtime.db.snapshot() as session:
-        return next_due_at(session)
+        instants = (next_due_at(session), quotes.next_expiry(session, runtime.clock.now()))
+    return min((at for at in instants if at), default=None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
 from ..foundation.types import can_be_texted, country_prefix
 from ..messaging.rules import Kind, takes_replies
-from ..messaging.service import Draft, enqueue, opted_out, withdraw
+from ..messaging.service import Draft, Settled, enqueue, opted_out, withdraw
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Line, Order, OrderEvent
@@ -24,6 +24,7 @@ from .rules import OF_AN_OFFER, NoticeKind
 from .tables import Notice
 
 TELLS = "customers"
+NOT_DELIVERED = "it was not delivered: phone them"
 USEFUL_FOR = timedelta(hours=6)
 WORDS = {
     NoticeKind.OFFER: wording.offer,
@@ -72,6 +73,19 @@ def tell_of_offer(session: Session, event: OrderEvent, now: datetime, *, links: 
     elif kind is not NoticeKind.OFFER_WITHDRAWN and withheld == unreachable(session, order):
         text = f"Nobody has told the customer that {offer.title} can't be had: {withheld}."
         record(session, order, "phone_customer", text, at=now, actor=TELLS, data={"line_id": offer.line_id})
+
+
+def heard_of_notice(session: Session, settled: Settled, now: datetime) -> None:
+    """A text to a customer will not arrive: whoever was not told can't be silent, so a person must phone them, once."""
+    if settled.kind is not Kind.NOTICE or settled.order_id is None or not settled.is_unreachable:
+        return
+    # One conditional statement: receipts come doubled, and from two machines.
+    mine = (Notice.outbox_id == settled.outbox_id, Notice.kind.in_((NoticeKind.OFFER, NoticeKind.SUBSTITUTED)))
+    lost = update(Notice).where(*mine, Notice.withheld.is_(None)).values(withheld=NOT_DELIVERED)
+    if session.scalars(lost.returning(Notice.id)).first() is not None:
+        order = session.get_one(Order, settled.order_id)
+        text = f"The text on something else did not arrive. Somebody must phone {first_name(order.customer_name)}."
+        record(session, order, "phone_customer", text, at=now, actor=TELLS)
 
 
 def _notice(session: Session, offer: Offer, kind: NoticeKind) -> Notice | None:

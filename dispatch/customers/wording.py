@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..messaging.wording import plain, segments
-from ..procurement.substitution_wording import fitted, numbered, ways_to_answer
+from ..procurement.substitution_wording import THING, fitted, numbered, ways_to_answer
 from .rules import NoticeKind
 
 MOST_SEGMENTS = 2
+# Titles in a costly script don't fit into two segments: the page has them.
+CHOOSE_THERE = "Please choose something else, or nothing, by"
 SHORTENED = ("what", "carrier", "shop", "name")
 
 
@@ -71,19 +73,23 @@ def offer(told: ToldOffer) -> str:
     ways = f"{ways_to_answer(len(told.choices))}, by" if told.takes_replies else "Please choose by"
 
     def text(missing: str, shop: str, name: str, *choices: str) -> str:
-        shown = f"{numbered(choices)} " if any(choices) else ""
-        instead = f"Instead we could bring you: {shown}{ways} {told.until}: {told.link}"
-        return f"Hello {name}, {shop}: we can't get {missing} in time. {instead}"
+        bring = f"Instead we could bring you: {numbered(choices)} {ways}" if any(choices) else CHOOSE_THERE
+        return f"{_bad_news(name, shop, missing)} {bring} {told.until}: {told.link}"
 
     return fitted(text, told.missing, told.shop, told.name, *told.choices)
+
+
+def _bad_news(name: str, shop: str, missing: str) -> str:
+    return f"Hello {name or 'there'}, {shop or 'the shop'}: we can't get {missing or THING} in time."
 
 
 def substituted(told: ToldOffer) -> str:
     """What they get instead, as they agreed when they ordered: the one choice."""
 
     def text(missing: str, shop: str, name: str, title: str) -> str:
-        get = f"you get {title} instead" if told.is_here else f"we are getting {title} for you instead"
-        return f"Hello {name}, {shop}: we can't get {missing} in time. As agreed, {get}. See where it is: {told.link}"
+        what = title or "the usual substitute"
+        get = f"you get {what} instead" if told.is_here else f"we are getting {what} for you instead"
+        return f"{_bad_news(name, shop, missing)} As agreed, {get}. See where it is: {told.link}"
 
     return fitted(text, told.missing, told.shop, told.name, *told.choices[:1])
 
@@ -92,10 +98,11 @@ def offer_withdrawn(told: ToldOffer) -> str:
     """They need not choose any more. `why`: found, cancelled or anything else."""
 
     def text(missing: str, shop: str, name: str) -> str:
+        what = missing or THING
         said = {
-            "found": f"good news, we found {missing} after all. No need to choose.",
-            "cancelled": f"no need to choose instead of {missing} any more, the order is cancelled.",
-        }.get(told.why, f"no need to choose instead of {missing} any more.")
-        return f"Hello {name}, {shop}: {said} {told.link}"
+            "found": f"good news, we found {what} after all. No need to choose.",
+            "cancelled": f"no need to choose instead of {what} any more, the order is cancelled.",
+        }.get(told.why, f"no need to choose instead of {what} any more.")
+        return f"Hello {name or 'there'}, {shop or 'the shop'}: {said} {told.link}"
 
     return fitted(text, told.missing, told.shop, told.name)

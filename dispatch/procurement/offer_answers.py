@@ -84,7 +84,8 @@ class Case:
         """An event of the order."""
         data: dict[str, Any] = {"line_id": self.offer.line_id, "offer_id": self.offer.id}
         data |= {"choice": choice} if choice is not None else {}
-        record(self.session, self.order, kind, text, at=self.now, actor=actor or self.said.actor, data=data)
+        said = wording.tidy(text)
+        record(self.session, self.order, kind, said, at=self.now, actor=actor or self.said.actor, data=data)
 
     def somebody_must_phone(self) -> str:
         """What only a person can do now."""
@@ -227,7 +228,7 @@ def settle_by_phone(session: Session, order: Order, line: Line, said: Said, now:
         return _decline(Case(session=session, order=order, offer=latest, said=said, now=now)).is_new
     known = {shown.item.sku: shown.item for shown in substitutes(session, order, line, now)}
     if said.sku not in known:
-        there_are = f"choose one of {', '.join(known)}" if known else "it has none: add one under Stock"
+        there_are = f"choose one of {', '.join(known)}" if known else "it has none, so change the line instead"
         raise Invalid("choice", f"is no listed substitute of {line.title}: {there_are}")
     best, shelf, _ = _claim(session, order, line, known[said.sku], now)
     if best is None:

@@ -23,6 +23,7 @@ from ..orders.tables import Line, Order
 from ..orders.wording import first_name
 from .substitution import Shown, here_by, lock_shelves, offers_of_line, record_replaced, replace, substitutes
 from .substitution_rules import MOST_CHOICES, SHORTEST_WAIT, Agreed, OfferState, possible, reply_by
+from .substitution_wording import tidy
 from .tables import Offer
 
 CLOCK = "clock"
@@ -60,7 +61,7 @@ def take_up(session: Session, order: Order, line: Line, now: datetime, *, actor:
 
 def _phone(session: Session, order: Order, why: str, now: datetime, *, line: Line | None) -> None:
     """An alarm in the history: only a person can help now."""
-    text = f"{why}. Somebody must phone {first_name(order.customer_name)}."
+    text = tidy(f"{why}. Somebody must phone {first_name(order.customer_name)}.")
     data = {"line_id": line.id if line else None}
     record(session, order, "phone_customer", text, at=now, actor=CLOCK, data=data)
 
@@ -119,7 +120,7 @@ def _open(session: Session, order: Order, line: Line, now: datetime, *, actor: s
     session.flush()
     titles = ", ".join(shown.item.title for shown in found)
     until = local_text(offer.reply_by, order.branch.timezone, now=now)
-    text = f"Offered instead of {line.title}: {titles}. To be answered by {until}; silence means no."
+    text = tidy(f"Offered instead of {line.title}: {titles}. To be answered by {until}; silence means no.")
     data = {"line_id": line.id, "offer_id": offer.id}
     record(session, order, "substitution_offered", text, at=now, actor=actor, data=data)
     return offer
@@ -133,7 +134,7 @@ def ask_again(session: Session, order: Order, line: Line, now: datetime, *, acto
     if order.status is not Status.PROCURING or line.sourcing is not Sourcing.UNAVAILABLE:
         raise Conflict(f"{line.title} is not given up: report it as not to be had first.")
     if _open(session, order, line, now, actor=actor) is None:
-        raise Conflict(f"No listed substitute of {line.title} can come in time: add one under Stock, or phone them.")
+        raise Conflict(f"No listed substitute of {line.title} can come in time: phone them.")
 
 
 def close_offers(session: Session, order: Order, now: datetime) -> datetime | None:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from ..messaging.wording import plain, segments
+from ..messaging.wording import Encoding, plain, segments
 from .substitution_rules import numbers_written
 
 MOST_SEGMENTS = 2
 CUT = 8
+# Where nothing is left of a title.
+THING, IT, ONE = "what you ordered", "what you chose", "one"
+TWO_DOTS, DOTS = re.compile(r"(?<!\.)\.\.(?!\.)"), re.compile(r"\.{4,}")
 
 
 def fitted(make: Callable[..., str], *parts: str) -> str:
-    """A text of `make(*parts)` that takes two segments at most: the longest part is shortened first."""
+    """A text of `make(*parts)` that takes two segments at most: the longest part is shortened first.
+
+    One word in a script that needs UCS-2 more than halves what fits: then the parts in it are shortened before others.
+    `make` says something sensible for a part of which nothing is left.
+    """
     shown = [plain(part) for part in parts]
     while segments(make(*shown)).count > MOST_SEGMENTS and any(shown):
-        longest = max(range(len(shown)), key=lambda n: len(shown[n]))
+        costly = [n for n, part in enumerate(shown) if segments(part).encoding is Encoding.UCS2]
+        longest = max(costly or range(len(shown)), key=lambda n: len(shown[n]))
         cut = shown[longest].removesuffix("...").rstrip()[:-CUT]
         shown[longest] = f"{cut}..." if cut else ""
-    return make(*shown)
+    return tidy(make(*shown))
+
+
+def tidy(text: str) -> str:
+    """One full stop where a title brings its own ("2nd ed.."); three dots stay three."""
+    return DOTS.sub("...", TWO_DOTS.sub(".", text))
 
 
 def numbered(titles: Sequence[str]) -> str:
-    """Choices with their numbers: "1 Physics 2, 2nd ed. 2 Exam Pack."."""
-    return " ".join(f"{number} {title}{'' if title.endswith('.') else '.'}" for number, title in enumerate(titles, 1))
+    """Choices with their numbers: "1 Physics 2, 2nd ed. 2 Exam Pack."; one that did not fit is on the page."""
+    return " ".join(tidy(f"{number} {title or '(see our page)'}.") for number, title in enumerate(titles, 1))
 
 
 def ways_to_answer(count: int) -> str:
@@ -35,32 +49,36 @@ def ways_to_answer(count: int) -> str:
 def taken(title: str, *, is_here: bool) -> str:
     """They chose, and it is theirs."""
     if is_here:
-        return fitted(lambda title: f"Thank you! You get {title} instead.", title)
-    return fitted(lambda title: f"Thank you! We are getting {title} for you instead.", title)
+        return fitted(lambda title: f"Thank you! You get {title or IT} instead.", title)
+    return fitted(lambda title: f"Thank you! We are getting {title or IT} for you instead.", title)
 
 
 def declined(missing: str) -> str:
     """They want none of it."""
-    return fitted(lambda missing: f"Thank you for telling us. We will phone you about {missing}.", missing)
+    return fitted(lambda missing: f"Thank you for telling us. We will phone you about {missing or THING}.", missing)
 
 
 def already(title: str) -> str:
     """They chose before."""
-    return fitted(lambda title: f"You get {title} instead, as you chose. If that is wrong, please call us.", title)
+    return fitted(
+        lambda title: f"You get {title or IT} instead, as you chose. If that is wrong, please call us.", title
+    )
 
 
 def late(missing: str, *, until: str) -> str:
     """The answer comes after its time."""
-    return fitted(lambda missing: f"That was until {until}. We will phone you about {missing}.", missing)
+    return fitted(lambda missing: f"That was until {until}. We will phone you about {missing or THING}.", missing)
 
 
 def gone(title: str, left: Sequence[str], *, until: str) -> str:
     """Somebody else got the last one at the same moment."""
     if not left:
-        return fitted(lambda title: f"We are sorry, the last {title} has just gone. We will phone you.", title)
+        return fitted(lambda title: f"We are sorry, the last {title or ONE} has just gone. We will phone you.", title)
     ways = f"{ways_to_answer(len(left))}, by {until}."
     return fitted(
-        lambda title, *others: f"We are sorry, the last {title} has just gone. Still there: {numbered(others)} {ways}",
+        lambda title, *others: (
+            f"We are sorry, the last {title or ONE} has just gone. Still there: {numbered(others)} {ways}"
+        ),
         title,
         *left,
     )
@@ -69,7 +87,9 @@ def gone(title: str, left: Sequence[str], *, until: str) -> str:
 def over(missing: str, *, reason: str) -> str:
     """There is nothing to choose any more. `reason`: found, cancelled, or anything else."""
     if reason == "found":
-        return fitted(lambda missing: f"No need to choose any more: we have {missing} for you after all.", missing)
+        return fitted(
+            lambda missing: f"No need to choose any more: we have {missing or THING} for you after all.", missing
+        )
     if reason == "cancelled":
         return "No need to choose any more: the order is cancelled."
     return "No need to choose any more, thank you."

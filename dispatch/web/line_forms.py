@@ -57,7 +57,8 @@ def field_names(rows: Sequence[TypedChange]) -> list[str]:
 
 
 def wanted_lines(session: Session, order: Order, rows: Sequence[TypedChange]) -> Wanted:
-    """(id, None) for each line to keep, (None, what it shall be) for each that is new or different.
+    """(id, None) for each line to keep, (None, what it shall be) for each that is new or different, (id, what it shall
+    be) where only the wish for another edition is.
 
     Lines that the form does not show are kept. Raises Invalid naming every field at fault.
     """
@@ -92,10 +93,13 @@ def _wanted(
         return None, new
     if row.item.strip() in (old.title, old.sku):
         new = replace(new, title=old.title, sku=old.sku)
-    was = NewLine(title=old.title, sku=old.sku, quantity=old.quantity, substitution=old.substitution)
-    return (old.id, None) if new == was else (None, new)
+    was = NewLine(title=old.title, sku=old.sku, quantity=old.quantity, substitution=new.substitution)
+    if new != was:
+        return None, new
+    return old.id, None if new.substitution is old.substitution else new
 
 
 def is_changed(order: Order, wanted: Wanted) -> bool:
     """Whether there is anything to save."""
-    return {number for number, _ in wanted} != {line.id for line in order.lines}
+    is_kept = {number for number, _ in wanted} == {line.id for line in order.lines}
+    return not is_kept or any(new is not None for _, new in wanted)

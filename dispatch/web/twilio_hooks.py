@@ -12,6 +12,7 @@ from datetime import datetime
 from flask import Blueprint, Flask, Response, request
 from sqlalchemy.orm import Session
 
+from ..customers.offer_notices import heard_of_notice
 from ..escalation.inbound import handle_inbound
 from ..escalation.service import heard_from_provider
 from ..foundation.db import once_more
@@ -113,6 +114,7 @@ def status() -> Response:
         settled = record_receipt(session, sid=sid, status=said, error_code=error_code, outbox_id=outbox_id, now=now)
         if settled is not None:
             heard_from_provider(session, settled, now)
+            heard_of_notice(session, settled, now)
 
     once_more(runtime.db, work)
     return Response(status=204)

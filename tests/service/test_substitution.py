@@ -383,6 +383,16 @@ def test_whoever_asked_not_to_be_texted_is_for_somebody_to_phone(shop: World) ->
     assert line_of(shop, ref)["substitution_offer"]["state"] == "open"
 
 
+def test_a_question_that_did_not_arrive_is_for_somebody_to_phone(shop: World) -> None:
+    ref = place(shop)
+    shop.fault("undelivered", name="Dev Rao")
+    lost(shop, ref)
+    shop.tick()
+    assert "did not arrive. Somebody must phone Dev." in event(shop, ref, "phone_customer").text
+    assert line_of(shop, ref)["substitution_offer"]["state"] == "open"
+    shop.ignore_rest()
+
+
 def test_a_phone_that_cannot_answer_gets_the_link_alone(shop: World) -> None:
     ref = place(shop, customer_phone="+919812345678")
     lost(shop, ref)

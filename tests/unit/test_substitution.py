@@ -25,6 +25,7 @@ from dispatch.procurement.substitution_rules import (
 
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 LINK = "https://books.example/t?k=123456-AbCdEfGhIjKlMnOp"
+HINDI = "भौतिकी की पुस्तक, दूसरा भाग, नया संस्करण"
 HARD = "Ein “sehr” langer Titel – mit http://böse.example/x\nund Zeilen " * 8
 
 
@@ -218,6 +219,23 @@ def test_whatever_a_title_holds_the_text_is_ours(text: str) -> None:
     assert "\n" not in text
     assert "://" not in text.replace(LINK, "")
     assert not text.startswith("Hello") or LINK in text
+
+
+def test_a_costly_name_costs_no_title() -> None:
+    text = notices.offer(told(name="अर्जुन", shop="कला पुस्तक भंडार"))
+    assert "1 Physics 2, 2nd ed. 2 Physics Exam Pack. Reply 1 or 2" in text
+    assert text.startswith("Hello there, the shop: we can't get Physics 2 in time.")
+
+
+def test_titles_in_a_costly_script_are_left_to_the_page() -> None:
+    text = notices.offer(told(missing=HINDI, choices=(HINDI, "Atlas", HINDI)))
+    assert "we can't get what you ordered in time" in text
+    assert "1 (see our page). 2 Atlas. 3 (see our page). Reply 1, 2 or 3" in text
+    alone = notices.offer(told(choices=(HINDI, HINDI)))
+    assert alone.endswith(f"Please choose something else, or nothing, by 17:30: {LINK}")
+    assert all(segments(found).count <= 2 for found in (text, alone))
+    # A short answer has room for it.
+    assert HINDI in wording.taken(HINDI, is_here=True)
 
 
 def test_titles_are_shortened_and_the_way_to_answer_never() -> None:

@@ -29,9 +29,9 @@ def form(*rows: tuple[str, str, str], **more: str) -> dict[str, object]:
         "line": lines,
         "item": items,
         "quantity": quantities,
-        "substitution": ["ask"] * len(rows),
         "save": "1",
         **more,
+        "substitution": [more.get("substitution", "ask")] * len(rows),
     }
 
 
@@ -106,6 +106,16 @@ def test_what_is_bought_is_not_offered_for_change_and_stays(desk: Desk) -> None:
     assert f'name="line" value="{old}"' not in desk.get(f"/orders/{desk.ref}").text
     send(desk, ("", "atlas", "1"))
     assert [row[3] for row in stands(desk)] == ["bought", "in_stock"]
+
+
+def test_another_wish_alone_leaves_the_line_and_its_copy(desk: Desk) -> None:
+    (old,) = line_ids(desk)
+    send(desk, (old, "Physics 2", "1"), ("", "atlas", "2"))
+    first, second = line_ids(desk)
+    _, text = send(desk, (first, "Physics 2", "1"), (second, "Atlas", "2"), substitution="never")
+    assert "instead of Physics 2: nothing else" in text
+    assert line_ids(desk) == [first, second]
+    assert stands(desk) == [("physics-2", "Physics 2", 1, "to_procure"), ("atlas", "Atlas", 2, "in_stock")]
 
 
 def test_one_more_line_without_scripts(desk: Desk) -> None:
