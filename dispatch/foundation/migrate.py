@@ -31,6 +31,10 @@ def _run(db: Database, move: str, revision: str) -> None:
             # Two machines that start together: the second waits here, then finds nothing left to do.
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()
+        else:
+            # Alembic would commit each migration by itself: a second machine that slips in between two of them does the
+            # next one too, and one of both fails. In one transaction the second waits, then finds nothing left to do.
+            connection.begin()
         config.attributes["connection"] = connection
         try:
             getattr(command, move)(config, revision)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     func,
     inspect,
     select,
@@ -33,7 +37,7 @@ from sqlalchemy import (
 )
 
 import dispatch
-from dispatch.foundation.db import Base, Database
+from dispatch.foundation.db import Base, Database, sqlite_url
 from dispatch.foundation.migrate import current, downgrade, head, upgrade
 from tests.postgres import PostgresServer
 from tests.world import at_once
@@ -162,6 +166,23 @@ def test_two_machines_upgrade_at_once(empty_url: str) -> None:
     db = Database(empty_url)
     assert current(db) == head()
     assert counts(db)["branches"] == 1
+    db.dispose()
+
+
+def test_nobody_slips_in_between_two_migrations_of_sqlite(tmp_path: Path) -> None:
+    """Whoever sees half an upgrade does the other half too, and one of both fails."""
+    path = tmp_path / "dispatch.db"
+    db = Database(sqlite_url(path))
+    tables: list[int] = []
+
+    def look(_: object) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            tables.append(other.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+    event.listen(db.engine, "commit", look)
+    upgrade(db)
+    assert set(tables) == {0}
+    assert current(db) == head()
     db.dispose()
 
 
