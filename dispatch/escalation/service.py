@@ -27,6 +27,7 @@ from ..staff.tables import Staff
 from . import wording
 from .closing import close
 from .job import job_of
+from .other_goods import tell_taker
 from .rules import LIVE, Answer, Decision, EscalationState, LadderFacts, Need, PageFacts, Rung, decide, need_of
 from .tables import Escalation, Page
 from .wording import Job
@@ -66,6 +67,7 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
     facts = ladder_facts(order, escalation, assessment, known, now)
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
+    tell_taker(session, order, escalation, now)
     if escalation is not None and escalation.state in LIVE:
         _note_cause(session, order, escalation, assessment, now)
     looks = [at for at in (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order)) if at]

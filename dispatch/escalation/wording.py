@@ -194,3 +194,13 @@ def reminder(ref: str, *, code: int, promised: str) -> str:
         f"How is {ref} going? Promised by {promised}. {code}P when you have it, {code}D delivered, "
         f"{code}R if you can't any more."
     )
+
+
+def other_goods(ref: str, *, new: str, old: str, is_here: bool, code: int, is_over: bool = False) -> str:
+    """To whoever has taken it: the customer takes something else than they were asked to get; maybe that is all."""
+    where = "It is in the shop already." if is_here else "Please get that one."
+    then = f"{code}P when you have it, {code}R if you can't any more."
+    rest = "Nothing more to buy, thank you." if is_over else then
+    return fit(
+        lambda old, new: f"{ref} has changed: {new} instead of {old}, the customer agreed. {where} {rest}", old, new
+    )

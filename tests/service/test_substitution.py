@@ -477,6 +477,40 @@ def test_another_wish_leaves_the_copy_where_it_is(shop: World) -> None:
     shop.ignore_rest()
 
 
+# --- whoever has taken it ---------------------------------------------------------------------------------------------
+
+
+def test_whoever_went_to_buy_hears_once_what_to_buy_instead(shop: World) -> None:
+    shop.person("Meena", role="buyer", shifts=None, on_call=True)
+    ref = place(shop)
+    lost(shop, ref)
+    shop.tick()
+    dev = shop.phone("Dev Rao").expects("can't get Physics 2")
+    meena = shop.phone("Meena").expects(ref, "Physics 2").replies("#A").expects(ref, "yours")
+    dev.replies("3").expects(ATLAS)
+    meena.expects(f"{ref} has changed: {ATLAS} instead of Physics 2", "Please get that one", f"{meena.code}P")
+    shop.tick()
+    meena.expects_nothing()
+    meena.replies("#P").expects(ref)
+    assert line_of(shop, ref)["sourcing"] == "bought"
+    shop.ignore_rest()
+
+
+def test_nothing_left_to_buy_stands_the_buyer_down(shop: World) -> None:
+    shop.person("Meena", role="buyer", shifts=None, on_call=True)
+    shop.person("Ravi")
+    ref = place(shop)
+    lost(shop, ref)
+    shop.tick()
+    dev = shop.phone("Dev Rao").expects("can't get Physics 2")
+    meena = shop.phone("Meena").expects(ref, "Physics 2").replies("#A").expects(ref, "yours")
+    dev.replies("1").expects(OLD)
+    meena.expects(f"{ref} has changed: {OLD} instead of Physics 2", "in the shop already. Nothing more to buy")
+    shop.advance(minutes=5)
+    meena.expects_nothing()
+    shop.ignore_rest()
+
+
 # --- races and crashes -----------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispatch.customers import wording as notices
+from dispatch.escalation.wording import other_goods
 from dispatch.foundation.hours import Span
 from dispatch.messaging.wording import Encoding, segments
 from dispatch.procurement import substitution_wording as wording
@@ -196,9 +197,19 @@ def test_the_texts() -> None:
     assert "the order is cancelled" in notices.offer_withdrawn(told(why="cancelled"))
 
 
+def test_whoever_went_to_buy_is_told_what_has_changed() -> None:
+    text = other_goods("K7Q2", new="Star Atlas", old="Physics 2", is_here=False, code=17)
+    assert text == (
+        "K7Q2 has changed: Star Atlas instead of Physics 2, the customer agreed. Please get that one. "
+        "17P when you have it, 17R if you can't any more."
+    )
+    assert "in the shop already" in other_goods("K7Q2", new="Star Atlas", old="Physics 2", is_here=True, code=17)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        other_goods("K7Q2", new=HARD, old=HARD, is_here=True, code=17),
         notices.offer(told(missing=HARD, choices=(HARD, HARD, HARD), shop=HARD, name=HARD)),
         notices.substituted(told(missing=HARD, choices=(HARD,), shop=HARD, name=HARD)),
         notices.offer_withdrawn(told(missing=HARD, shop=HARD, name=HARD, why="found")),
