@@ -17,7 +17,8 @@ from .tables import Hold, Item, Reservation, Stock
 def name_items(session: Session, lines: Sequence[Line]) -> None:
     """Tie new lines to the items of their skus, in one query. Raises Invalid for every sku we don't know."""
     skus = {line.sku for line in lines if line.sku}
-    known = dict(session.execute(select(Item.sku, Item.id).where(Item.sku.in_(skus))).tuples()) if skus else {}
+    rows = session.execute(select(Item.sku, Item.id).where(Item.sku.in_(skus))) if skus else ()
+    known = dict[str, int](iter(rows))
     complaints = [
         FieldError(f"lines.{index}.sku", f"there is no item {line.sku[:40]!r}: add it first, or leave the sku out")
         for index, line in enumerate(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -56,14 +56,15 @@ def gather_all(session: Session, orders: Sequence[Order], now: datetime) -> list
     return [beside(facts, shared.counted, order.id, now) for facts, order in zip(found, orders, strict=True)]
 
 
-def gather_new(session: Session, order: Order, promises: Sequence[datetime], now: datetime) -> list[Facts]:
-    """The facts of an order that nobody has taken yet, as they would be for each of these promises.
+def gather_new(session: Session, order: Order, now: datetime) -> Callable[[datetime], Facts]:
+    """The facts of an order that nobody has taken yet, for any promise it might be given.
 
-    The order's own promise says how far people and hours are looked up. As many queries as for one.
+    The order's own promise says how far people and hours are looked up; as many queries as for an order, and no more
+    when a promise is asked about.
     """
     shared = _look_up(session, [order], now)
     known = beside(_facts(order, shared), shared.counted, None, now)
-    return [replace(known, promised_by=at, **_lengths(order, shared, at)) for at in promises]
+    return lambda at: replace(known, promised_by=at, **_lengths(order, shared, at))
 
 
 def _look_up(session: Session, orders: Sequence[Order], now: datetime) -> _Shared:
@@ -127,7 +128,8 @@ def load_counted(session: Session, staff_ids: Sequence[int], now: datetime, *, u
             ),
             order_id=order_id,
             ref=ref or A_QUOTE,
-            door=door_of(address, lat, lon) if address is not None else None,
+            # A quote has no order that would say where it goes.
+            door=door_of(address, lat, lon) if address is not None else Door.read(stop),
         )
         for staff_id, task, stop, supplier, start_by, ends_at, gone, order_id, ref, address, lat, lon in (
             session.execute(query)

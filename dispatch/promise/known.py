@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -33,6 +34,17 @@ class Door(NamedTuple):
         if self.lat is None or self.lon is None or other.lat is None or other.lon is None:
             return self.address == other.address
         return distance_km(self.lat, self.lon, other.lat, other.lon) <= NEXT_DOOR_KM
+
+    @property
+    def stop(self) -> str:
+        """The door as the stop of a quote's delivery, whose address stands nowhere else."""
+        return f"{THE_DOOR} {json.dumps(self, ensure_ascii=False)}"
+
+    @classmethod
+    def read(cls, stop: str) -> Door | None:
+        """The door that was written like that; None when the stop is something else."""
+        head, _, values = stop.partition(f"{THE_DOOR} ")
+        return cls(*json.loads(values)) if values and not head else None
 
 
 @dataclass(frozen=True, kw_only=True)

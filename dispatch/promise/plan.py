@@ -100,7 +100,7 @@ def _write(session: Session, order: Order, slots: Slots, had: Slots, now: dateti
         wake_the_crowded(session, order.branch_id, now, besides=order.id)
 
 
-def hold(session: Session, quote_id: int, slots: Slots) -> None:
+def hold(session: Session, quote_id: int, slots: Sequence[Slot]) -> None:
     """Count on people for a quote; the caller holds the branch's plan."""
     if slots:
         session.execute(insert(Assignment), [{"quote_id": quote_id} | _row(slot) for slot in slots])

@@ -16,16 +16,14 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid, NotFound
 from ..orders import service as orders
-from ..orders.branches import get_branch
-from ..orders.rules import CLOSED, IN_HAND, Move, Sourcing, Status, Substitution, status_of_lines
+from ..orders.rules import CLOSED, IN_HAND, Move, Status, Substitution, status_of_lines
 from ..orders.service import NewOrder, ProcurementNews
 from ..orders.tables import Line, Order, Promise
 from ..orders.timetable import rearm
 from ..procurement import service as procurement
 from ..procurement import stock
-from ..procurement.stock import available, find_stock
 from ..staff.service import active_person
-from . import plan
+from . import plan, quotes
 from .assess import assess
 from .facts import gather
 from .known import Facts
@@ -76,8 +74,13 @@ def _note_how_sure(session: Session, order: Order, result: Assessment) -> None:
     session.execute(fresh.values(called=sure))
 
 
-def place(session: Session, new: NewOrder, now: datetime, *, actor: str, region: str | None) -> tuple[Order, bool]:
-    """Take an order; False when this `external_id` was here before, with the first order. Raises Invalid, NotFound."""
+def place(
+    session: Session, new: NewOrder, now: datetime, *, actor: str, region: str | None, quote_id: str | None = None
+) -> tuple[Order, bool]:
+    """Take an order; False when this `external_id` was here before, with the first order. Raises Invalid, NotFound.
+
+    What a quote holds is let go for it. It is judged by what it says itself, whatever the quote was for.
+    """
     # Before anything is checked: a repeat is a repeat, also after its promise has passed.
     first = _with_external_id(session, new.external_id)
     if first is not None:
@@ -92,7 +95,8 @@ def place(session: Session, new: NewOrder, now: datetime, *, actor: str, region:
         if first is None:
             raise
         return first, False
-    _source(session, order, list(order.lines), now)
+    # Not before the order is written: of two with the same external_id and quote_id the second is a repeat.
+    _source(session, order, list(order.lines), now, quote_id=quote_id)
     order.status = status_of_lines(line.sourcing for line in order.lines)
     refresh(session, order, now)
     return order, True
@@ -104,35 +108,15 @@ def _with_external_id(session: Session, external_id: str | None) -> Order | None
     return session.scalars(select(Order).where(Order.external_id == external_id)).first()
 
 
-def _source(session: Session, order: Order, lines: list[Line], now: datetime) -> None:
+def _source(session: Session, order: Order, lines: list[Line], now: datetime, *, quote_id: str | None = None) -> None:
     for line in lines:
         procurement.name_item(session, line, field=f"lines.{order.lines.index(line)}.sku")
+    held = quotes.claim(session, quote_id, order, now) if quote_id is not None else None
     # By item, as everywhere: two orders for the same two items lock their shelves in the same order.
     for line in sorted(lines, key=lambda line: line.item_id or 0):
         procurement.source_line(session, order, line, now)
-
-
-def preview(session: Session, new: NewOrder, now: datetime, *, region: str | None) -> Assessment:
-    """What the clock would say of an order that is not taken yet; nothing is written. Raises Invalid or NotFound."""
-    orders.check_new_order(new, now, region=region)
-    branch = get_branch(session, new.branch)
-    lines = [orders.make_line(line, now) for line in new.lines]
-    for index, line in enumerate(lines):
-        procurement.name_item(session, line, field=f"lines.{index}.sku")
-        shelf = find_stock(session, line.item_id, branch.id) if line.item_id else None
-        if shelf and available(session, shelf) >= line.quantity:
-            line.sourcing = Sourcing.IN_STOCK
-    order = Order(
-        status=status_of_lines(line.sourcing for line in lines),
-        promised_by=new.promised_by,
-        created_at=now,
-        travel_minutes=new.travel_minutes,
-    )
-    with session.no_autoflush:
-        order.branch, order.lines = branch, lines
-        facts = gather(session, order, now)
-        session.expunge_all()
-    return assess(facts, now)
+    if held is not None:
+        quotes.hand_over(session, *held, now)
 
 
 def change(

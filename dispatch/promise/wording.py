@@ -10,6 +10,7 @@ from .rules import Task, Verdict
 
 # More than these are counted, not named.
 MOST_NAMED = 3
+ANOTHER_SHOP = "another shop"
 
 
 def clock_time(instant: datetime, timezone: str, reference: datetime) -> str:
@@ -123,11 +124,6 @@ def goes_to_look(title: str, at: str) -> str:
 def leaves_the_shop(at: str) -> str:
     """A condition of a promise that is tight."""
     return f"if it leaves the shop by {at}"
-
-
-def never_by(days: int) -> str:
-    """However late, it can't be promised."""
-    return f"nothing can be promised for the next {days} days"
 
 
 def by_when(instant: datetime, timezone: str, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Taking an order: the form, and the risk before it is saved."""
+"""Taking an order: the form, and the verdict before it is saved."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from ..orders.branches import get_branch
 from ..orders.rules import Proof, Substitution
 from ..orders.tables import Branch
 from ..procurement.tables import Item
+from ..promise import quotes, wording
 from ..promise import service as promise
-from ..promise.rules import Assessment, Level
+from ..promise.rules import Level, Verdict
+from ..promise.verdict import Finding, shops
 from . import words
 from .auth import current_runtime as runtime
 from .forms import Complaints, local_field, sentence
-from .order_forms import TypedOrder, empty_order, presets, read_order, read_question, typed_order
+from .order_forms import TypedOrder, empty_order, presets, read_order, read_question, typed_order, with_promise
 from .sessions import me, now, signed_in
 from .tables import Access
 
@@ -31,16 +33,18 @@ MAIN = "main"
 FORM = "form-"
 MOST_ITEMS = 500
 VERDICTS = {
-    Level.ON_TRACK: "Yes, this can be promised",
-    Level.WATCH: "Yes, but it is tight",
-    Level.AT_RISK: "At risk: not unless somebody acts now",
-    Level.LATE: "No: it can't be there by then",
+    Verdict.YES: "Yes, this can be promised",
+    Verdict.YES_IF: "Yes, if …",
+    Verdict.NO: "No, not by then",
 }
+# The colours of the levels, and a refusal has the level's own.
+LOOKS = {Verdict.YES: Level.ON_TRACK, Verdict.YES_IF: Level.WATCH}
+NEVER = "No way to promise it"
 
 WAITING = {
     "level": "waiting",
     "title": "Can we promise it?",
-    "message": "Say what and by when: the answer appears here.",
+    "message": "Say what and by when: the answer appears here. Without a time it says how soon it can be there.",
 }
 
 
@@ -85,11 +89,11 @@ def _form(
 
 @signed_in(Access.OPS)
 def take_order() -> ResponseReturnValue:
-    """Save it, whatever the clock says: the person on the phone decides. Or look at the risk, or add a line."""
+    """Save it, whatever the clock says: the person on the phone decides. Or ask for the verdict, or add a line."""
     typed = typed_order(request.form)
-    if "check" in request.form:
+    if "check" in request.form or "instead" in request.form:
         with runtime().db.snapshot() as session:
-            return _form(session, typed)
+            return _form(session, with_promise(typed, request.form.get("instead")))
     if "more" in request.form:
         with runtime().db.snapshot() as session:
             return _form(session, TypedOrder(plain=typed.plain, lines=(*typed.lines, empty_order().lines[0])))
@@ -125,37 +129,42 @@ def preview_order() -> ResponseReturnValue:
 
 
 def verdict(session: Session, typed: TypedOrder, branch: Branch) -> dict[str, Any]:
-    """What the clock would say, in the shop's words."""
-    # Asking the clock makes the session forget what it holds.
-    timezone = branch.timezone
+    """What can be said to the customer, in the shop's words. Nobody is held while somebody types."""
     try:
-        question = read_question(session, typed, branch, now())
-        found = promise.preview(session, question, now(), region=None)
+        question = read_question(session, typed, branch)
+        found = quotes.look(session, question, now())
     except Invalid as error:
         return {**WAITING, "message": _still(typed, error)}
-    return _verdict_of(found, timezone)
+    return _shown(found, branch.timezone, is_asked=question.promised_by is not None)
 
 
 def _still(typed: TypedOrder, error: Invalid) -> str:
     """What is missing, gently; what is wrong, as it is."""
-    missing = {
-        "what": not any(line.item.strip() for line in typed.lines),
-        "by when": not (typed.plain["promise"] or typed.plain["when"]),
-    }
-    asks = [ask for ask, is_missing in missing.items() if is_missing]
-    return f"Still to say: {' and '.join(asks)}." if asks else " ".join(sentence(e.message) for e in error.errors)
+    is_missing = not any(line.item.strip() for line in typed.lines)
+    return "Still to say: what." if is_missing else " ".join(sentence(e.message) for e in error.errors)
 
 
-def _verdict_of(found: Assessment, timezone: str) -> dict[str, Any]:
+def _shown(found: Finding, timezone: str, *, is_asked: bool) -> dict[str, Any]:
     at = now()
-    slack = found.slack_minutes(at)
+    asked = wording.by_when(found.promised_by, timezone, at) if found.promised_by else ""
+    first = wording.by_when(found.earliest_by, timezone, at) if found.earliest_by else ""
+    slack = words.slack_words(found.slack_minutes, promised_by=found.promised_by, now=at) if found.promised_by else ""
     return {
-        "level": found.level.value,
-        "title": VERDICTS[found.level],
+        "level": LOOKS.get(found.verdict, found.level).value,
+        "title": VERDICTS[found.verdict] if found.promised_by else NEVER,
+        "say": wording.on_the_phone(found.verdict, asked=asked, earliest=first, shops=shops(found)),
+        "conditions": [condition[:1].upper() + condition[1:] for condition in found.conditions],
         "message": found.message,
-        "slack": words.slack_words(slack, promised_by=found.promised_by, now=at),
-        "bar": words.bar_width(slack),
+        "slack": slack,
+        "bar": words.bar_width(found.slack_minutes),
         "act_by": words.when_words(found.act_by, timezone, now=at) if found.act_by and found.act_by > at else "",
-        "projected": words.when_words(found.projected_at, timezone, now=at) if found.projected_at else "",
-        "promise": words.when_words(found.promised_by, timezone, now=at),
+        "offer": _offer(found, is_asked=is_asked),
+        "earliest": first,
+        "is_instead": is_asked,
     }
+
+
+def _offer(found: Finding, *, is_asked: bool) -> str:
+    """The earliest time, where it is not sooner than what was asked for anyway."""
+    first, asked = found.earliest_by, found.promised_by
+    return first.isoformat() if first and asked and (not is_asked or first > asked) else ""

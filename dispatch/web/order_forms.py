@@ -18,6 +18,7 @@ from ..orders.rules import Proof, Substitution
 from ..orders.service import NewLine, NewOrder, check_new_order
 from ..orders.tables import Branch
 from ..procurement.tables import Item
+from ..promise.quotes import Question
 from . import words
 from .forms import local_instant, number
 
@@ -34,8 +35,6 @@ NAMES = {
 OTHER = "other"
 MOST_LINES = 30
 FEW = 3
-# The clock asks neither who calls nor where; Ofcom keeps this number for fiction.
-STAND_IN = {"name": "somebody", "phone": "+447700900000", "address": "somewhere"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,12 +168,33 @@ def read_order(session: Session, typed: TypedOrder, branch: Branch, now: datetim
     complaints: list[FieldError] = []
     plain = typed.plain
     promised_by = now + timedelta(minutes=1)
-    lines: list[NewLine] = []
-    travel: int | None = None
     try:
         promised_by = _promised_by(plain, branch.timezone)
     except Invalid as error:
         complaints += error.errors
+    lines, travel, more = _read_wishes(session, typed)
+    new = NewOrder(
+        customer_name=plain["name"],
+        customer_phone=plain["phone"],
+        address=plain["address"],
+        promised_by=promised_by,
+        lines=lines,
+        reason=plain["reason"].strip() or None,
+        travel_minutes=travel,
+        proof=Proof(plain["proof"]) if plain["proof"] in set(Proof) else Proof.NONE,
+        branch=branch.code,
+    )
+    complaints += more
+    if complaints:
+        raise Invalid.of([*complaints, *_more(new, now, region)])
+    return new
+
+
+def _read_wishes(session: Session, typed: TypedOrder) -> tuple[tuple[NewLine, ...], int | None, list[FieldError]]:
+    """The lines, the minutes of the way, and what is wrong with them."""
+    complaints: list[FieldError] = []
+    lines: list[NewLine] = []
+    travel: int | None = None
     for position, line in enumerate(line for line in typed.lines if line.item.strip()):
         try:
             lines.append(read_line(session, line, field=f"lines.{position}.quantity"))
@@ -182,23 +202,10 @@ def read_order(session: Session, typed: TypedOrder, branch: Branch, now: datetim
             complaints += error.errors
             lines.append(NewLine(title=line.item))
     try:
-        travel = number(plain["travel"], field="travel_minutes")
+        travel = number(typed.plain["travel"], field="travel_minutes")
     except Invalid as error:
         complaints += error.errors
-    new = NewOrder(
-        customer_name=plain["name"],
-        customer_phone=plain["phone"],
-        address=plain["address"],
-        promised_by=promised_by,
-        lines=tuple(lines),
-        reason=plain["reason"].strip() or None,
-        travel_minutes=travel,
-        proof=Proof(plain["proof"]) if plain["proof"] in set(Proof) else Proof.NONE,
-        branch=branch.code,
-    )
-    if complaints:
-        raise Invalid.of([*complaints, *_more(new, now, region)])
-    return new
+    return tuple(lines), travel, complaints
 
 
 def _more(new: NewOrder, now: datetime, region: str | None) -> tuple[FieldError, ...]:
@@ -210,7 +217,22 @@ def _more(new: NewOrder, now: datetime, region: str | None) -> tuple[FieldError,
     return ()
 
 
-def read_question(session: Session, typed: TypedOrder, branch: Branch, now: datetime) -> NewOrder:
-    """The same for asking the clock, before it is known who calls. Raises Invalid about things and times only."""
-    anybody = {**typed.plain, **STAND_IN}
-    return read_order(session, replace(typed, plain=anybody), branch, now, region=None)
+def read_question(session: Session, typed: TypedOrder, branch: Branch) -> Question:
+    """The same for asking the clock, before it is known who calls and by when. Raises Invalid about what was said."""
+    plain = typed.plain
+    is_said = plain["when"].strip() or plain["promise"] not in ("", OTHER)
+    lines, travel, complaints = _read_wishes(session, typed)
+    if complaints:
+        raise Invalid.of(complaints)
+    return Question(
+        lines=lines,
+        promised_by=_promised_by(plain, branch.timezone) if is_said else None,
+        travel_minutes=travel,
+        address=plain["address"],
+        branch=branch.code,
+    )
+
+
+def with_promise(typed: TypedOrder, instant: str | None) -> TypedOrder:
+    """The same form with another time chosen."""
+    return replace(typed, plain={**typed.plain, "promise": instant, "when": ""}) if instant else typed

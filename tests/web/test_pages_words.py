@@ -11,7 +11,7 @@ from dispatch.escalation.rules import Answer, EscalationState, Need
 from dispatch.foundation.errors import FieldError, Invalid
 from dispatch.messaging.rules import Kind, TextState
 from dispatch.orders.rules import PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
-from dispatch.promise.rules import Level
+from dispatch.promise.rules import Level, Verdict
 from dispatch.staff.rules import Role
 from dispatch.web import intake, order_view, words
 from dispatch.web.acts import NEXT_NEWS, Carrier, next_act
@@ -37,7 +37,7 @@ HERE = "Asia/Kolkata"
         (words.TEXT_STATES, TextState),
         (words.ROLES, Role),
         (order_view.KINDS, Kind),
-        (intake.VERDICTS, Level),
+        (intake.VERDICTS, Verdict),
     ],
 )
 def test_every_value_has_a_word(table: dict[enum.StrEnum, str], kind: type[enum.StrEnum]) -> None:
