@@ -76,18 +76,21 @@ def place_order(call: Call[shapes.OrderIn, NoQuery]) -> Answer:
         lat=given.address.lat,
         lon=given.address.lon,
         promised_by=given.promised_by,
-        lines=tuple(_new_line(line) for line in given.lines),
+        lines=tuple(new_line(line) for line in given.lines),
         reason=given.reason,
         travel_minutes=given.travel_minutes,
         proof=given.proof,
         external_id=given.external_id,
         branch=given.branch,
     )
-    order, is_new = service.place(call.session, new, call.now, actor=call.caller.actor, region=call.region)
+    order, is_new = service.place(
+        call.session, new, call.now, actor=call.caller.actor, region=call.region, quote_id=given.quote_id
+    )
     return order_answer(call, order, status=CREATED_OR_NOT[is_new])
 
 
-def _new_line(line: shapes.LineIn | shapes.LineChange) -> NewLine:
+def new_line(line: shapes.LineIn | shapes.LineChange) -> NewLine:
+    """A line as it came in."""
     return NewLine(title=line.title, sku=line.sku, quantity=line.quantity, substitution=line.substitution)
 
 
@@ -148,7 +151,7 @@ def _wanted(
         if line.id is not None and "title" not in line.model_fields_set:
             wanted.append((line.id, None))
             continue
-        new = _new_line(line)
+        new = new_line(line)
         is_kept = line.id is not None and replace(new, substitution=before[line.id].substitution) == before[line.id]
         wanted.append((line.id, new) if is_kept else (None, new))
     return wanted

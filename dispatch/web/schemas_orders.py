@@ -34,6 +34,7 @@ from .schemas import (
 from .schemas_shop import Placed
 
 ExternalId = Annotated[Sku, Field(max_length=100)]
+QuoteId = Annotated[Sku, Field(max_length=40)]
 Language = Annotated[str, Field(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?$")]
 Ref = Annotated[str, Field(pattern="^[0-9A-Za-z]{4,6}$")]
 
@@ -62,7 +63,7 @@ class LineIn(Body):
 
 
 class OrderIn(Body):
-    """An order as it is taken. `reason`: why it matters to the customer."""
+    """An order as it is taken. `reason`: why it matters to the customer; `quote_id`: what was held for it."""
 
     customer: CustomerIn
     address: AddressIn
@@ -71,6 +72,7 @@ class OrderIn(Body):
     reason: Words | None = None
     travel_minutes: Minutes | None = None
     proof: Proof = Proof.NONE
+    quote_id: QuoteId | None = None
     external_id: ExternalId | None = None
     branch: Code = "main"
 

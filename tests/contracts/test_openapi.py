@@ -32,7 +32,7 @@ DOCUMENT = "/api/v1/openapi.json"
 CALLS = """
 PUT /branches/{code}  GET /branches/{code}  POST /staff  GET /staff  PATCH /staff/{staff_id}
 PUT /staff/{staff_id}/pause  DELETE /staff/{staff_id}/pause  POST /shifts  PUT /suppliers/{code}  GET /suppliers
-PUT /items/{sku}  GET /items/{sku}  POST /orders  GET /orders  GET /orders/{ref}  PATCH /orders/{ref}
+PUT /items/{sku}  GET /items/{sku}  POST /quotes  POST /orders  GET /orders  GET /orders/{ref}  PATCH /orders/{ref}
 POST /orders/{ref}/moves  POST /orders/{ref}/lines/{line_id}/procurement  GET /orders/{ref}/timeline
 GET /escalations  GET /escalations/{escalation_id}  POST /escalations/{escalation_id}/answers  GET /messages
 """
