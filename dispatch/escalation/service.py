@@ -10,19 +10,19 @@ from sqlalchemy.orm import Session
 
 from ..foundation.tokens import Links
 from ..foundation.types import country_prefix
-from ..messaging.rules import Kind, takes_replies
+from ..messaging.rules import OPTED_OUT_CODE, Kind, takes_replies
 from ..messaging.service import Draft, Settled, enqueue
 from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
 from ..orders.tables import Order, OrderEvent
-from ..orders.timetable import generation, rearm, set_next_check
+from ..orders.timetable import generation, rearm, rearm_branch, set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
 from ..promise.known import Facts
 from ..promise.rules import Assessment, Level
 from ..promise.service import read_clock, update_sourcing
-from ..staff.rules import Person
+from ..staff.rules import Person, Role
 from ..staff.tables import Staff
 from . import wording
 from .closing import close
@@ -265,6 +265,10 @@ def _remind(session: Session, order: Order, escalation: Escalation, now: datetim
 
 def heard_from_provider(session: Session, settled: Settled, now: datetime) -> None:
     """A text did not reach its person: if it was a page the ladder moves on now, not after the timer."""
+    if settled.error_code == OPTED_OUT_CODE and settled.staff_id is not None:
+        # They can't be counted on any more, whatever the text was about.
+        person = session.get_one(Staff, settled.staff_id)
+        rearm_branch(session, None if person.role is Role.FOUNDER else person.branch_id, now)
     if settled.page_id is None or settled.kind is not Kind.PAGE or not settled.is_unreachable:
         return
     # One conditional statement, no lock on the order: an acceptance that comes by link all the same wins.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..orders.rules import Sourcing, Status
-from .known import THE_DOOR, Busy, Facts, Slot
+from .known import THE_DOOR, Facts, Slot
 from .rules import Bound, Step, Task, first_start, last_starts, project
 from .steps import plan_of
 from .view import SKILL_OF, View
@@ -33,6 +33,22 @@ def slots_of(facts: Facts, now: datetime) -> Slots:
     """
     starts, first = _starts(facts)
     return (*_under_way(facts), *_chosen(facts, now, starts, first))
+
+
+def place(facts: Facts, now: datetime) -> Slots | None:
+    """Whom it would count on beside what others need people for; None when it can't be kept."""
+    starts, first = _starts(facts)
+    return None if first is None or first.at < now else _chosen(facts, now, starts, first)
+
+
+def beside_plan(facts: Facts, plan: Mapping[int, Slots], orders: Mapping[int, Facts]) -> Facts:
+    """The facts of an order with what a plan needs people for added to what they are needed for already."""
+    taken = [
+        facts.needs(slot, by=other, door=orders[other].door, ref=orders[other].ref)
+        for other, slots in plan.items()
+        for slot in slots
+    ]
+    return replace(facts, busy=(*facts.busy, *taken))
 
 
 def _chosen(facts: Facts, now: datetime, starts: Starts, first: Bound | None) -> Slots:
@@ -144,15 +160,8 @@ def _fit(orders: Mapping[int, Facts], turns: Sequence[int], now: datetime) -> tu
     """Fit orders in one by one, each beside those before it; the first that does not fit ends it."""
     plan: dict[int, Slots] = {}
     for number in turns:
-        facts = orders[number]
-        taken: list[Busy] = [
-            facts.needs(slot, by=other, door=orders[other].door, ref=orders[other].ref)
-            for other, slots in plan.items()
-            for slot in slots
-        ]
-        beside = replace(facts, busy=(*facts.busy, *taken))
-        starts, first = _starts(beside)
-        if first is None or first.at < now:
+        found = place(beside_plan(orders[number], plan, orders), now)
+        if found is None:
             return plan, number
-        plan[number] = _chosen(beside, now, starts, first)
+        plan[number] = found
     return plan, None

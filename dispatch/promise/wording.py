@@ -184,12 +184,12 @@ def pinned(who: str, task: Task) -> str:
 
 def unpinned(task: Task) -> str:
     """The operator has taken it back."""
-    return f"Not pinned any more: whoever can {TASKS[task]}."
+    return f"Not pinned any more: whoever is free {TASKS[task]}."
 
 
 def pin_dropped(who: str, task: Task) -> str:
     """Somebody has left, or does something else now."""
-    return f"Not pinned any more, {who} can't be counted on for it: whoever can {TASKS[task]}."
+    return f"Not pinned any more, {who} can't be counted on for it: whoever is free {TASKS[task]}."
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
