@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation import tokens
 from ..foundation.db import once_more
-from ..foundation.errors import NotFound
+from ..foundation.errors import Invalid, NotFound
 from ..orders.rules import Sourcing, Status
 from ..orders.tables import Order
 from ..orders.wording import first_name
@@ -43,6 +43,7 @@ SAID = {
     Status.CANCELLED: "This order was cancelled. If that surprises you, please call us.",
 }
 NOT_OURS = "This link is not one of ours. Open it again from our text."
+CHANGED = "That has changed meanwhile: please choose again."
 MISSING = "We could not find everything in time."
 # Too late is gone, and what somebody else got is a conflict; both pages say what happens next.
 STATUS = {Outcome.LATE: 410, Outcome.OVER: 410, Outcome.GONE: 409}
@@ -74,12 +75,16 @@ def choose() -> ResponseReturnValue:
         raise NotFound("We have asked nothing like that. Open the link in our text again.")
     # Empty is the button for none of them; a form without the field chose nothing at all.
     sku = request.form.get("choice")
-    if sku is None or (sku and sku not in offer.skus):
-        return _page(key, order_id, said="That has changed meanwhile: please choose again.", status=409)
-    # Once more: a race that a text would run again must not be this person's to repeat.
-    answered: Answered = once_more(
-        runtime().db, lambda session: answer_offer(session, order_id, offer.id, sku or None, now())
-    )
+    if sku is None:
+        return _page(key, order_id, said=CHANGED, status=409)
+    try:
+        # Once more: a race that a text would run again must not be this person's to repeat.
+        answered: Answered = once_more(
+            runtime().db, lambda session: answer_offer(session, order_id, offer.id, sku or None, now())
+        )
+    except Invalid:
+        # The page is older than the offer: what they tapped is not among the choices any more.
+        return _page(key, order_id, said=CHANGED, status=409)
     return _page(key, order_id, said=answered.text, status=STATUS.get(answered.outcome, 200))
 
 
