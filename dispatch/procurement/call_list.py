@@ -15,7 +15,7 @@ from ..orders.policy import Policy
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
 from .call_log import Lessons, answers_of, lessons
-from .calls import NOTHING, Answer, Need, Outcome, Ranked, Shop, rank
+from .calls import Answer, Need, Outcome, Ranked, Shop, rank
 from .tables import ItemSupplier, Supplier, SupplierAnswer
 
 AHEAD = timedelta(hours=36)
@@ -132,7 +132,7 @@ def _shop(supplier: Supplier, known: _Known, heard: Sequence[Answer], policy: Po
         stay_minutes=collect if is_keeping else stay,
         is_tied=supplier.id in known.tied,
         tallies=known.learned.tallies(supplier.id, line),
-        door=known.learned.doors.get(supplier.id, NOTHING),
+        door=known.learned.door(supplier.id),
         answers=tuple(heard),
         is_keeping=is_keeping,
         kept_until=line.kept_until if is_keeping else None,

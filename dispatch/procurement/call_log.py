@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, Select, and_, case, cast, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, case, cast, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import open_spans
@@ -139,88 +139,62 @@ def _answer(row: SupplierAnswer, *, is_mine: bool) -> Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Lessons:
-    """What the answers of the last year teach: rows of (supplier, item, title, kind, weights and counts)."""
+    """What the answers of the last year teach: sums of weights and counts by supplier, thing, kind and outcome."""
 
-    rows: Sequence[Row[Any]]
-    doors: dict[int, Tally]
+    rows: Sequence[Any]
 
     def tallies(self, supplier_id: int, line: Line) -> dict[Scope, Tally]:
         """What a supplier taught about one line's thing, each answer at its nearest scope."""
         kind = kind_of(line.sku)
-        sums = {scope: [0.0, 0.0, 0, 0] for scope in Scope}
+        found: dict[Scope, list[Any]] = {}
         for row in self.rows:
-            if row.supplier_id != supplier_id:
+            if row.supplier_id != supplier_id or row.outcome not in TELLING:
                 continue
             is_same = row.item_id == line.item_id if line.item_id else row.title == line.title
             scope = Scope.ITEM if is_same else Scope.KIND if kind and row.kind == kind else Scope.SHOP
-            for place, value in enumerate((row.yes, row.no, row.n_yes, row.n)):
-                sums[scope][place] += value
-        return {
-            scope: Tally(yes=yes, no=no, n_yes=int(n_yes), n=int(n)) for scope, (yes, no, n_yes, n) in sums.items() if n
-        }
+            found.setdefault(scope, []).append(row)
+        return {scope: _tally(rows, HAD) for scope, rows in found.items()}
+
+    def door(self, supplier_id: int) -> Tally:
+        """How often a supplier's door was open when their hours said so (yes), and how often not (no)."""
+        rows = [row for row in self.rows if row.supplier_id == supplier_id and row.is_open_by_hours]
+        return _tally(rows, TELLING)
+
+
+def _tally(rows: Sequence[Any], yes: Collection[Outcome]) -> Tally:
+    return Tally(
+        yes=sum(row.weight for row in rows if row.outcome in yes),
+        no=sum(row.weight for row in rows if row.outcome not in yes),
+        n_yes=sum(row.n for row in rows if row.outcome in yes),
+        n=sum(row.n for row in rows),
+    )
 
 
 def lessons(session: Session, lines: Sequence[Line], now: datetime) -> Lessons:
-    """What is known of every supplier, for these lines, in two queries however much was asked."""
+    """What is known of every supplier, for these lines: one query, few rows, however much was asked."""
     items = [line.item_id for line in lines if line.item_id]
     titles = [line.title for line in lines if not line.item_id]
     kinds = {kind for line in lines if (kind := kind_of(line.sku))}
+    has_title = and_(SupplierAnswer.item_id.is_(None), SupplierAnswer.title.in_(titles))
+    steps = [(SupplierAnswer.at > now - younger, weight) for younger, weight in weight_steps()]
     # Told apart in a query of their own: PostgreSQL takes two equal expressions with parameters for different ones.
     inner = (
-        _recent(now)
-        .where(SupplierAnswer.outcome.in_(SAID_SO))
-        .add_columns(
+        select(
+            SupplierAnswer.supplier_id,
+            SupplierAnswer.outcome,
+            SupplierAnswer.is_open_by_hours,
             case((SupplierAnswer.item_id.in_(items), SupplierAnswer.item_id), else_=null()).label("item_id"),
-            case(
-                (and_(SupplierAnswer.item_id.is_(None), SupplierAnswer.title.in_(titles)), SupplierAnswer.title),
-                else_=null(),
-            ).label("title"),
+            case((has_title, SupplierAnswer.title), else_=null()).label("title"),
             case((SupplierAnswer.kind.in_(kinds), SupplierAnswer.kind), else_=null()).label("kind"),
+            cast(case(*steps, else_=0.0), Float).label("weight"),
         )
+        .where(SupplierAnswer.superseded_at.is_(None), SupplierAnswer.outcome != Outcome.NO_ANSWER)
+        .where(SupplierAnswer.at > now - LONGEST_MEMORY)
         .subquery()
     )
-    groups = (inner.c.supplier_id, inner.c.item_id, inner.c.title, inner.c.kind)
-    rows = session.execute(select(*groups, *_sums(inner)).group_by(*groups)).all()
-    return Lessons(rows=rows, doors=_doors(session, now))
-
-
-def _recent(now: datetime) -> Select[Any]:
-    """Answers that still stand and still count, each with its weight."""
-    steps = [(SupplierAnswer.at > now - younger, weight) for younger, weight in weight_steps()]
-    return select(
-        SupplierAnswer.supplier_id,
-        SupplierAnswer.outcome.in_([outcome.value for outcome in HAD]).label("is_yes"),
-        cast(case(*steps, else_=0.0), Float).label("weight"),
-    ).where(SupplierAnswer.superseded_at.is_(None), SupplierAnswer.at > now - LONGEST_MEMORY)
-
-
-def _sums(inner: Any) -> tuple[ColumnElement[Any], ...]:
-    zero = literal(0)
-    return (
-        func.sum(case((inner.c.is_yes, inner.c.weight), else_=cast(zero, Float))).label("yes"),
-        func.sum(case((inner.c.is_yes, cast(zero, Float)), else_=inner.c.weight)).label("no"),
-        func.sum(case((inner.c.is_yes, 1), else_=0)).label("n_yes"),
-        func.count().label("n"),
-    )
-
-
-def _doors(session: Session, now: datetime) -> dict[int, Tally]:
-    """By supplier, how often the door was open when its hours said so (yes) and how often not (no)."""
-    inner = (
-        _recent(now)
-        .where(SupplierAnswer.is_open_by_hours, SupplierAnswer.outcome != Outcome.NO_ANSWER)
-        .add_columns((SupplierAnswer.outcome == Outcome.CLOSED).label("is_closed"))
-        .subquery()
-    )
-    weight, is_closed = inner.c.weight, inner.c.is_closed
-    query = select(
-        inner.c.supplier_id,
-        func.sum(case((is_closed, 0.0), else_=weight)),
-        func.sum(case((is_closed, weight), else_=0.0)),
-        func.sum(case((is_closed, 0), else_=1)),
-        func.count(),
-    ).group_by(inner.c.supplier_id)
-    return {row[0]: Tally(yes=row[1], no=row[2], n_yes=row[3], n=row[4]) for row in session.execute(query)}
+    groups = [inner.c[name] for name in ("supplier_id", "outcome", "is_open_by_hours", "item_id", "title", "kind")]
+    sums = (func.sum(inner.c.weight).label("weight"), func.count().label("n"))
+    return Lessons(rows=session.execute(select(*groups, *sums).group_by(*groups)).all())
 
 
 @dataclass(frozen=True, kw_only=True)
