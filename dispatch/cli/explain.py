@@ -12,8 +12,9 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from ..escalation.ladder import decide
 from ..escalation.queries import escalation_shapes, order_shapes
-from ..escalation.rules import Decision, EscalationState, LadderFacts, decide, need_of
+from ..escalation.rules import Decision, EscalationState, LadderFacts, need_of
 from ..escalation.service import ladder_facts, latest_escalation
 from ..escalation.tables import Escalation
 from ..foundation.tokens import Links
@@ -24,8 +25,8 @@ from ..orders.service import find_order
 from ..orders.tables import Order
 from ..promise.assess import assess
 from ..promise.facts import gather
-from ..promise.rules import Assessment, Bound, Step, Words, in_words, last_starts
 from ..promise.known import Facts
+from ..promise.rules import Assessment, Bound, Step, Words, in_words, last_starts
 from ..promise.steps import plan_of
 from ..promise.view import View
 from ..staff.rules import Person, Skill

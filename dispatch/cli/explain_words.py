@@ -27,7 +27,12 @@ CLOCKS = {
 }
 TOO_LATE = "too late for the promise"
 AT_THE_NEXT_LOOK = "The worker does this with its next look, which is due."
-GROUPS = {Rung.AVAILABLE: "here now", Rung.ON_CALL: "on call", Rung.FOUNDER: "the founder"}
+GROUPS = {
+    Rung.AVAILABLE: "here now",
+    Rung.ON_CALL: "on call",
+    Rung.MANAGER: "managers on call",
+    Rung.FOUNDER: "the founder",
+}
 
 Told = Mapping[str, Any]
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Conflict, Invalid, NotFound
+from ..foundation.errors import Invalid, NotFound
 from ..messaging.service import hold_open_texts
 from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
@@ -21,8 +22,9 @@ from ..promise.moves import Request, make_move
 from ..promise.service import refresh, update_sourcing
 from ..staff.rules import MAY_DO, Skill
 from . import wording
+from .asking import is_takers
 from .case import AnswerResult, Case, Outcome
-from .closing import close, release_others
+from .closing import close, heard_from_taker, release_others, stand_down
 from .job import job_of, what_of
 from .mine import choices, is_superseded, newest_page, open_pages
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
@@ -70,48 +72,30 @@ def answer_page(
     return result
 
 
-def answer_for_staff(
-    session: Session,
-    escalation_id: int,
-    staff_id: int,
-    answer: Verb | str,
-    now: datetime,
-    *,
-    actor: str,
-    note: str | None = None,
-) -> AnswerResult:
-    """An answer that somebody gave by phone. Raises NotFound, Invalid, or Conflict when it could have no effect."""
-    query = select(Page).where(Page.escalation_id == escalation_id, Page.staff_id == staff_id).order_by(Page.id.desc())
-    page = session.scalars(query.limit(1)).first()
-    if session.get(Escalation, escalation_id) is None:
-        raise NotFound(f"There is no escalation {escalation_id}.")
-    if page is None:
-        raise Invalid("staff_id", "that person has not been asked")
-    result = answer_page(session, page.id, answer, now, note=note, actor=actor)
-    if result.outcome not in (Outcome.DONE, Outcome.ALREADY):
-        raise Conflict(result.text)
-    return result
-
-
 def _accept(case: Case) -> AnswerResult:
     order, escalation, page = case.order, case.escalation, case.page
     if case.is_theirs:
+        _heard(case)
         return case.result(Outcome.ALREADY, wording.still_yours(order.ref, code=page.code))
     if order.status in CLOSED or escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):
         return _over(case)
-    if escalation.state is EscalationState.ACCEPTED:
+    if escalation.state is EscalationState.ACCEPTED and escalation.beside_at is None:
         return _lost(case)
     if is_superseded(case.session, escalation):
         # An older call, and this person was not asked again: the newer one decides.
         return case.result(Outcome.OVER, wording.over(order.ref, how="asked of others"))
     page.answer, page.answered_at = Answer.ACCEPTED, case.now
+    quiet = next((each for each in escalation.pages if is_takers(escalation, each)), None)
     escalation.state = EscalationState.ACCEPTED
     escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
     escalation.next_step_at, escalation.reminded_at, escalation.closed_at = None, None, None
+    escalation.beside_at = None
     grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
     escalation.check_in_at = check_in_at(case.now, order.promised_by, grace=grace)
     order.taker_id, order.taken_at = case.staff.id, case.now
-    case.say("accepted", f"{case.staff.name} has taken it.")
+    case.say("accepted", f"{case.staff.name} has taken it{f' over from {quiet.staff.name}' if quiet else ''}.")
+    if quiet:
+        _take_over(case, quiet)
     if escalation.need is not Need.DELIVER:
         _turn_lines(case, {Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE}, Sourcing.SEARCHING)
     body = wording.stand_down(order.ref, what_of(order), who=case.staff.name)
@@ -121,6 +105,19 @@ def _accept(case: Case) -> AnswerResult:
         record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
     job = job_of(case.session, order, escalation.need, case.now)
     return case.result(Outcome.DONE, wording.yours(job, code=page.code))
+
+
+def _take_over(case: Case, quiet: Page) -> None:
+    """Whoever went quiet hears who has it now. They keep the right to finish: their page stays theirs."""
+    _turn_lines(replace(case, staff=quiet.staff), {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
+    body = wording.taken_over(case.order.ref, who=case.staff.name, code=quiet.code)
+    stand_down(case.session, case.order, quiet, body, case.now)
+
+
+def _heard(case: Case) -> None:
+    """A sign of life from whoever has it: they are expected again later, and nobody else is needed."""
+    if case.escalation.state is EscalationState.ACCEPTED and case.escalation.accepted_by_id == case.staff.id:
+        heard_from_taker(case.session, case.order, case.escalation, case.now)
 
 
 def _turn_lines(case: Case, states: set[Sourcing], state: Sourcing) -> None:
@@ -169,10 +166,16 @@ def _hand_back(case: Case) -> AnswerResult:
         request = Request(Move.FAIL, reason=f"{case.staff.name} handed it back")
         make_move(case.session, order, request, case.now, actor=case.actor)
     page.answer, page.answered_at, page.closed_at = Answer.HANDED_BACK, case.now, case.now
+    if escalation.accepted_by_id != case.staff.id:
+        # Somebody has taken it over from them before.
+        case.say("handed_back", f"{case.staff.name} has handed it back.")
+        return case.result(Outcome.DONE, wording.passed(order.ref))
     escalation.state, escalation.accepted_by_id, escalation.accepted_at = EscalationState.OPEN, None, None
-    escalation.check_in_at = None
-    # A new round from the first rung: whoever was stood down may be asked again, whoever said no is not.
-    escalation.round, escalation.rung = escalation.round + 1, 0
+    escalation.check_in_at, escalation.reminded_at = None, None
+    if escalation.beside_at is None:
+        # A new round from the first rung: whoever was stood down may be asked again, whoever said no is not.
+        escalation.round, escalation.rung = escalation.round + 1, 0
+    escalation.beside_at = None
     order.taker_id, order.taken_at = None, None
     _turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     case.say("handed_back", f"{case.staff.name} has handed it back.")
@@ -213,6 +216,7 @@ def _picked_up(case: Case) -> AnswerResult:
     if order.status is Status.PACKING:
         make_move(case.session, order, Request(Move.PACK), case.now, actor=case.actor)
     make_move(case.session, order, Request(Move.HAND_OVER, staff_id=case.staff.id), case.now, actor=case.actor)
+    _heard(case)
     return case.result(Outcome.DONE, _way(case))
 
 
@@ -224,6 +228,7 @@ def _bought(case: Case, missing: list[Line]) -> AnswerResult:
     update_sourcing(case.session, order, case.now)
     if need is Need.PROCURE:
         close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
+    _heard(case)
     return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=need is not Need.PROCURE))
 
 

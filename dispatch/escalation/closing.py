@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from ..orders.service import record
 from ..orders.tables import Order
 from . import wording
 from .job import what_of
-from .rules import Answer, EscalationState
+from .rules import Answer, EscalationState, check_in_at
 from .tables import Escalation, Page
 
 
@@ -47,13 +47,14 @@ def release_others(
     }
     for page in waiting:
         text = sent.get(page.id)
-        _stand_down(session, order, page, body, now, after_id=text.id if text else None)
+        stand_down(session, order, page, body, now, after_id=text.id if text else None)
     return waiting
 
 
-def _stand_down(
+def stand_down(
     session: Session, order: Order, page: Page, body: str, now: datetime, *, after_id: int | None = None
 ) -> None:
+    """Tell somebody, once for each page, that there is nothing more to do for it."""
     draft = Draft(
         key=f"stand_down:{page.id}",
         kind=Kind.STAND_DOWN,
@@ -79,7 +80,7 @@ def close(session: Session, order: Order, escalation: Escalation, end: Escalatio
     release_others(session, order, escalation, body, now)
     _tell_taker(session, order, escalation, body, now)
     escalation.state, escalation.closed_at, escalation.next_step_at = end, now, None
-    escalation.check_in_at = None
+    escalation.check_in_at, escalation.beside_at = None, None
     order.taker_id, order.taken_at = None, None
     for page in escalation.pages:
         page.closed_at = page.closed_at or now
@@ -90,7 +91,20 @@ def close(session: Session, order: Order, escalation: Escalation, end: Escalatio
 
 def _tell_taker(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> None:
     """Somebody who is on the way for nothing must hear it; who did it themselves knows."""
-    page = next((page for page in escalation.pages if page.answer is Answer.ACCEPTED), None)
-    is_theirs = order.status is not Status.CANCELLED and order.carrier_id in (None, page.staff_id if page else None)
-    if page is not None and not is_theirs:
-        _stand_down(session, order, page, body, now)
+    for page in escalation.pages:
+        is_theirs = order.status is not Status.CANCELLED and order.carrier_id in (None, page.staff_id)
+        if page.answer is Answer.ACCEPTED and page.closed_at is None and not is_theirs:
+            stand_down(session, order, page, body, now)
+
+
+def heard_from_taker(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:
+    """Whoever has it gave a sign of life: a new check-in, and others who were asked beside them are stood down."""
+    grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
+    escalation.check_in_at, escalation.reminded_at = check_in_at(now, order.promised_by, grace=grace), None
+    if escalation.beside_at is None:
+        return
+    escalation.beside_at, escalation.next_step_at = None, None
+    who = escalation.accepted_by.name if escalation.accepted_by else "Somebody"
+    body = wording.stand_down(order.ref, what_of(order), who=who)
+    release_others(session, order, escalation, body, now, taker_id=escalation.accepted_by_id)
+    record(session, order, "taker_heard", f"{who} was heard of.", at=now, actor="clock")

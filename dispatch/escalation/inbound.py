@@ -23,6 +23,7 @@ from .answers import answer_page
 from .customer_answers import answer_by_text, has_open_offer
 from .mine import choices, open_pages, taken_pages
 from .rules import Answer, Verb
+from .spoken import note_from_taker
 from .tables import Page
 
 VERBS = {
@@ -74,14 +75,19 @@ def _consent(session: Session, phone: str, staff: Staff | None, reply: Reply, no
         for page in open_pages(session, staff.id):
             page.answer, page.answered_at = Answer.UNREACHABLE, now
             rearm(session, [page.escalation.order_id], now)
+        # Whoever can't be texted any more can't be asked how it goes: others take over what they had.
+        for page in taken_pages(session, staff.id):
+            answer_page(session, page.id, Verb.HAND_BACK, now, note="sent STOP")
     rearm_branch(session, None if staff.role.value == "founder" else staff.branch_id, now)
 
 
 def _answer(session: Session, text: InboundText, staff: Staff, reply: Reply, *, now: datetime) -> None:
     verb = VERBS.get(reply.kind)
     if verb is None:
+        said = note_from_taker(session, staff, text.body, now)
         pages = open_pages(session, staff.id) or taken_pages(session, staff.id)
-        _reply(session, text, wording.not_understood(choices(session, pages)), now, staff_id=staff.id)
+        body = wording.heard(said.ref) if said else wording.not_understood(choices(session, pages))
+        _reply(session, text, body, now, staff_id=staff.id, order_id=said.id if said else None)
         return
     page, question = _which_page(session, staff, verb, reply)
     if page is None:

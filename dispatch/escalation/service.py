@@ -9,9 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.tokens import Links
-from ..foundation.types import country_prefix
-from ..messaging.rules import OPTED_OUT_CODE, Kind, takes_replies
-from ..messaging.service import Draft, Settled, enqueue
+from ..messaging.rules import OPTED_OUT_CODE, Kind
+from ..messaging.service import Settled
 from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
 from ..orders.tables import Order, OrderEvent
@@ -19,24 +18,19 @@ from ..orders.timetable import generation, rearm, rearm_branch, set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
-from ..promise.known import Facts
+from ..promise.known import THE_DOOR, Facts
 from ..promise.rules import Assessment, Level
 from ..promise.service import read_clock, update_sourcing
-from ..staff.rules import Person, Role
+from ..staff.rules import Role
 from ..staff.tables import Staff
-from . import wording
+from .asking import CLOCK, ask, ask_again, remind
 from .closing import close
-from .job import job_of
+from .ladder import decide
 from .other_goods import tell_taker
-from .rules import LIVE, Answer, Decision, EscalationState, LadderFacts, Need, PageFacts, Rung, decide, need_of
+from .rules import LIVE, SAID_NO, Answer, Decision, EscalationState, LadderFacts, Need, PageFacts, need_of
 from .tables import Escalation, Page
-from .wording import Job
 
-# However late it is, a page that could not leave for this long is news about a world that has moved on.
-LEAST_USE = timedelta(minutes=10)
 IN_DANGER = (Level.AT_RISK, Level.LATE)
-SETTLED_NO = (Answer.DECLINED, Answer.HANDED_BACK, Answer.UNREACHABLE)
-CLOCK = "clock"
 
 
 def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> bool:
@@ -110,10 +104,27 @@ def ladder_facts(
         rung=current.rung if current else 0,
         next_step_at=current.next_step_at if current else None,
         check_in_at=current.check_in_at if current else None,
-        is_reminded=bool(current and current.reminded_at),
+        reminded_at=current.reminded_at if current else None,
+        grace=timedelta(seconds=policy.check_in_grace_seconds),
+        is_beside=bool(current and current.beside_at),
+        taker_id=current.accepted_by_id if current else None,
         is_need_met=bool(current and _is_need_met(order, current)),
         pages=tuple(_page_facts(current)) if current else (),
+        near=_near(known),
+        away=_away(known, assessment),
     )
+
+
+def _near(known: Facts) -> frozenset[int]:
+    """Who goes to the same door, or to a shop that may have it, anyway."""
+    stops = {THE_DOOR, *(shop.stop for line in known.lines if line.sourcing not in IN_HAND for shop in line.suppliers)}
+    return frozenset(busy.staff_id for busy in known.busy if busy.stop in stops and not busy.is_under_way)
+
+
+def _away(known: Facts, assessment: Assessment) -> frozenset[int]:
+    """Who is out on another order, and back only when it is too late for this one."""
+    last = assessment.late_at or known.promised_by
+    return frozenset(busy.staff_id for busy in known.busy if busy.is_under_way and busy.end > last)
 
 
 def _is_need_met(order: Order, escalation: Escalation) -> bool:
@@ -125,8 +136,8 @@ def _is_need_met(order: Order, escalation: Escalation) -> bool:
 def _page_facts(escalation: Escalation) -> Iterable[PageFacts]:
     """The pages of this round, and of earlier ones those of people who said no: they are not asked again."""
     for page in escalation.pages:
-        if page.round == escalation.round or page.answer in SETTLED_NO:
-            yield PageFacts(staff_id=page.staff_id, rung=page.rung, answer=page.answer)
+        if page.round == escalation.round or page.answer in SAID_NO:
+            yield PageFacts(staff_id=page.staff_id, rung=page.rung, answer=page.answer, repeats=page.repeats)
 
 
 def apply(
@@ -151,16 +162,37 @@ def apply(
         record(session, order, "unanswered", "The promise passed and nobody had taken it.", at=now, actor=CLOCK)
     elif decision.ends is not None:
         close(session, order, escalation, decision.ends, now)
-    elif escalation.state is EscalationState.OPEN:
-        if decision.rung != escalation.rung:
-            escalation.rung, escalation.rung_asked_at = decision.rung, now
-        escalation.next_step_at = decision.next_step_at
-        people = {person.id: person for person in facts.people}
-        asked = [(people[staff_id], rung) for staff_id, rung in decision.ask]
-        _ask(session, order, escalation, asked, now, links=links)
-    if decision.reminds:
-        _remind(session, order, escalation, now)
+    else:
+        _go_on(session, order, escalation, decision, now, facts=facts, links=links)
     session.flush()
+
+
+def _go_on(
+    session: Session,
+    order: Order,
+    escalation: Escalation,
+    decision: Decision,
+    now: datetime,
+    *,
+    facts: LadderFacts,
+    links: Links,
+) -> None:
+    """Ask, ask again, remind: a call for help that goes on."""
+    if decision.reminds:
+        remind(session, order, escalation, now)
+    if decision.goes_on and escalation.accepted_by:
+        escalation.round, escalation.rung, escalation.beside_at = escalation.round + 1, 0, now
+        text = f"Nothing heard from {escalation.accepted_by.name}: others are asked as well."
+        record(session, order, "taker_quiet", text, at=now, actor=CLOCK)
+    if escalation.state is not EscalationState.OPEN and escalation.beside_at is None:
+        return
+    if decision.rung != escalation.rung:
+        escalation.rung, escalation.rung_asked_at = decision.rung, now
+    escalation.next_step_at = decision.next_step_at
+    people = {person.id: person for person in facts.people}
+    # Those who are silent first, as they stand; whoever is asked now for the first time is not asked twice.
+    ask_again(session, order, escalation, decision.repeat, now, links=links)
+    ask(session, order, escalation, [(people[number], rung) for number, rung in decision.ask], now, links=links)
 
 
 def _note_cause(session: Session, order: Order, escalation: Escalation, assessment: Assessment, now: datetime) -> None:
@@ -192,75 +224,6 @@ def _open(session: Session, order: Order, need: Need, assessment: Assessment, no
     record(session, order, "at_risk", f"The promise is at risk. {assessment.message}", at=now, actor=CLOCK)
     session.flush()
     return escalation
-
-
-def _ask(
-    session: Session,
-    order: Order,
-    escalation: Escalation,
-    asked: list[tuple[Person, Rung]],
-    now: datetime,
-    *,
-    links: Links,
-) -> None:
-    if not asked:
-        return
-    job = job_of(session, order, escalation.need, now)
-    # In the order of ids: two orders that ask the same people must not lock them crosswise.
-    codes = {staff_id: _next_code(session, staff_id) for staff_id in sorted(person.id for person, _ in asked)}
-    for person, rung in asked:
-        page = Page(
-            escalation=escalation,
-            staff_id=person.id,
-            rung=int(rung),
-            round=escalation.round,
-            code=codes[person.id],
-            asked_at=now,
-        )
-        session.add(page)
-        session.flush()
-        enqueue(session, _page_text(order, page, person, job, links=links), now)
-    names = ", ".join(person.name for person, _ in asked)
-    record(session, order, "asked", f"Asked {names}.", at=now, actor=CLOCK, data={"rung": escalation.rung})
-
-
-def _page_text(order: Order, page: Page, person: Person, job: Job, *, links: Links) -> Draft:
-    replies = takes_replies(country_prefix(person.phone))
-    return Draft(
-        key=f"page:{page.id}",
-        kind=Kind.PAGE,
-        to_phone=person.phone,
-        body=wording.page(job, code=page.code, link=links.answer(page.id), takes_replies=replies),
-        useful_until=max(order.promised_by, page.asked_at + LEAST_USE),
-        order_id=order.id,
-        staff_id=person.id,
-        page_id=page.id,
-    )
-
-
-def _next_code(session: Session, staff_id: int) -> int:
-    """The next number for this person. One statement: two orders may ask the same person at the same moment."""
-    statement = update(Staff).where(Staff.id == staff_id).values(next_code=Staff.next_code + 1)
-    return session.scalars(statement.returning(Staff.next_code)).one() - 1
-
-
-def _remind(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:
-    page = next((page for page in escalation.pages if page.answer is Answer.ACCEPTED), None)
-    escalation.reminded_at = now
-    if page is None:
-        return
-    job = job_of(session, order, escalation.need, now)
-    draft = Draft(
-        key=f"reminder:{page.id}",
-        kind=Kind.REMINDER,
-        to_phone=page.staff.phone,
-        body=wording.reminder(order.ref, code=page.code, promised=job.promised),
-        order_id=order.id,
-        staff_id=page.staff_id,
-        page_id=page.id,
-    )
-    enqueue(session, draft, now)
-    record(session, order, "reminded", f"Reminded {page.staff.name}.", at=now, actor=CLOCK)
 
 
 def heard_from_provider(session: Session, settled: Settled, now: datetime) -> None:

@@ -15,7 +15,10 @@ from .rules import Answer, EscalationState, Need
 
 
 class Escalation(Base):
-    """The open call for help about one order; at most one that is open or accepted, per order."""
+    """The open call for help about one order; at most one that is open or accepted, per order.
+
+    `beside_at`: since when others are asked beside whoever took it, because they went quiet.
+    """
 
     __tablename__ = "escalations"
     __table_args__ = (
@@ -41,6 +44,7 @@ class Escalation(Base):
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     check_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    beside_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(default=1)
 
@@ -51,7 +55,7 @@ class Escalation(Base):
 
 
 class Page(Base):
-    """One person asked once. `code` is unique for the person for ever, so that an old reply can't take a new job."""
+    """One person asked, and `repeats` times again. `code` is the person's for ever: no old reply takes a new job."""
 
     __tablename__ = "pages"
     __table_args__ = (
@@ -70,6 +74,7 @@ class Page(Base):
     code: Mapped[int]
     channel: Mapped[Channel] = mapped_column(ByValue(Channel), default=Channel.SMS)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    repeats: Mapped[int] = mapped_column(default=0, server_default="0")
     answer: Mapped[Answer | None] = mapped_column(ByValue(Answer))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str | None] = mapped_column(String(500))

@@ -29,12 +29,13 @@ class Job:
     is_late: bool
 
 
-def page(job: Job, *, code: int, link: str, takes_replies: bool) -> str:
-    """The text that asks one person. Shortened where it must be: the reason first, names last."""
+def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool = False) -> str:
+    """The text that asks one person, or asks again. Shortened where it must be: the reason first, names last."""
     how = f"Reply {code}A to take it, {code}X if you can't: {link}" if takes_replies else f"Take it or pass: {link}"
+    start = "Still nobody for " if is_again else ""
 
     def build(reason: str, what: str, where: str, shop: str, who: str) -> str:
-        return _page(replace(job, reason=reason, what=what, to_where=where, from_where=shop, for_whom=who), how)
+        return start + _page(replace(job, reason=reason, what=what, to_where=where, from_where=shop, for_whom=who), how)
 
     return fit(build, job.reason, job.what, job.to_where, job.from_where, job.for_whom)
 
@@ -186,6 +187,17 @@ def not_understood(choices: Sequence[str]) -> str:
 def stranger(shop: str) -> str:
     """To a number we don't know, once a day."""
     return fit(lambda shop: f"This is {shop}'s service line. We don't know this number: please phone the shop.", shop)
+
+
+def taken_over(ref: str, *, who: str, code: int) -> str:
+    """To a taker who was not heard of, when somebody else has taken it."""
+    why = f"has taken over {ref}, as we had not heard from you. If you have it all the same: {code}P."
+    return fit(lambda who: f"{who} {why}", who)
+
+
+def heard(ref: str) -> str:
+    """To a taker who writes in their own words."""
+    return f"Noted for {ref}, thank you."
 
 
 def reminder(ref: str, *, code: int, promised: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ..escalation.answers import answer_for_staff
+from ..escalation.spoken import answer_for_staff
 from ..escalation.queries import get_escalation, list_escalations
 from ..foundation.settings import TwilioSettings
 from ..foundation.types import parse_phone

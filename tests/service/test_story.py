@@ -92,15 +92,23 @@ def test_nobody_buys_it_and_the_ladder_says_so_while_there_is_time(story: World)
     assert story.see(ref)["delivered_at"] < story.see(ref)["promised_by"]
 
 
+def asked_again(story: World, ref: str) -> int:
+    """How often the founder was asked again; those texts count as read."""
+    count = 0
+    while story.phones.find(story.numbers["Anand"], ["Still nobody for", ref]):
+        count += 1
+    return count
+
+
 def test_it_comes_in_at_closing_time_and_only_the_founder_is_left(story: World) -> None:
     ref = place(story)
     story.advance(to="16:30")
     story.procure(ref, "searching", supplier="academic", by=story.people["Meena"])
     story.advance(to="18:40")
-    # The search ran over: buyers are asked first, then who is on call, and the founder last.
+    # The search ran over: buyers are asked first, then the manager on call, and the founder last.
     assert story.asked(ref) == ["Meena", "Tariq", "Anand"]
     rungs = [page["rung"] for page in story.escalation(ref)["pages"]]
-    assert rungs == [1, 2, 3]
+    assert rungs == [1, 3, 4]
     asked = [page["asked_at"] for page in story.escalation(ref)["pages"]]
     assert asked == sorted(asked)
     assert len(set(asked)) == 3
@@ -126,6 +134,7 @@ def test_it_comes_in_at_closing_time_and_only_the_founder_is_left(story: World) 
     story.phone("Ravi").expects(ref, "now as early as you can")
     story.phone("Ravi").expects("Anand has taken", ref)
     story.advance(to="22:00")
+    assert asked_again(story, ref) == 2
 
 
 def test_nobody_takes_it_and_it_is_red_but_never_forgotten(story: World) -> None:
@@ -142,6 +151,8 @@ def test_nobody_takes_it_and_it_is_red_but_never_forgotten(story: World) -> None
     assert story.escalation(ref)["state"] == "accepted"
     for name in ("Meena", "Tariq"):
         story.phone(name).expects("Anand has taken", ref)
+    # In two hours and a half: each time after a longer silence, and not once more after the promise.
+    assert 5 <= asked_again(story, ref) <= 8
 
 
 @pytest.mark.postgresql

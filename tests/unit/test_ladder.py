@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.escalation.ladder import decide
 from dispatch.escalation.rules import (
     Answer,
     Decision,
@@ -16,7 +17,6 @@ from dispatch.escalation.rules import (
     Need,
     PageFacts,
     Rung,
-    decide,
     need_of,
     rung_of,
 )
@@ -38,7 +38,7 @@ def somebody(number: int, role: Role = Role.RIDER, **changes: Any) -> Person:
 
 ravi = somebody(RAVI, shifts=(DAY,))
 sita = somebody(SITA, shifts=(DAY,))
-tariq = somebody(TARIQ, Role.MANAGER, on_call=True)
+tariq = somebody(TARIQ, Role.STAFF, on_call=True)
 anand = somebody(ANAND, Role.FOUNDER)
 EVERYBODY = (ravi, sita, tariq, anand)
 
@@ -156,17 +156,21 @@ def test_whoever_was_asked_least_today_comes_first() -> None:
     [
         ((ravi, tariq, anand), [RAVI], 1),
         ((tariq, anand), [TARIQ], 2),
-        ((anand,), [ANAND], 3),
+        ((anand,), [ANAND], 4),
+        ((somebody(9, Role.MANAGER, on_call=True), anand), [9], 3),
+        ((tariq, somebody(9, Role.MANAGER, on_call=True)), [TARIQ], 2),
         ((ravi, anand), [RAVI], 1),
         ((), [], 0),
     ],
-    ids=["all rungs", "nobody here", "nobody but the founder", "nobody on call", "nobody at all"],
+    ids=["all rungs", "nobody here", "nobody but the founder", "managers before the founder", "others before managers",
+         "nobody on call", "nobody at all"],
 )
 def test_an_empty_rung_costs_no_time(people: tuple[Person, ...], asked: list[int], rung: int) -> None:
     decision = decide(ladder(people=people), NOW)
     assert decision.opens
     assert (ids(decision), decision.rung) == (asked, rung)
-    assert (decision.next_step_at is None) is (rung in (0, 3))
+    # The founder alone is asked again, and where a rung is left to come there is a next step.
+    assert (decision.next_step_at is None) is (rung == 0)
 
 
 @pytest.mark.parametrize(
@@ -265,8 +269,9 @@ def test_without_a_last_instant_the_promise_counts() -> None:
 def test_everybody_at_once_when_the_steps_would_not_fit() -> None:
     decision = decide(ladder(late_at=NOW + 4 * MINUTE - timedelta(seconds=1)), NOW)
     assert ids(decision) == [RAVI, SITA, TARIQ, ANAND]
-    assert [rung for _, rung in decision.ask] == [1, 1, 2, 3]
-    assert (decision.rung, decision.next_step_at) == (3, None)
+    assert [rung for _, rung in decision.ask] == [1, 1, 2, 4]
+    # There is nobody above: they are asked again as soon as the policy allows.
+    assert (decision.rung, decision.next_step_at) == (4, NOW + 2 * MINUTE)
 
 
 def test_everybody_at_once_when_it_is_late() -> None:
@@ -286,7 +291,40 @@ def test_the_founder_is_the_last_rung() -> None:
     pages = (page(RAVI), page(SITA), page(TARIQ, rung=2))
     decision = decide(ladder(state=EscalationState.OPEN, rung=2, pages=pages, next_step_at=NOW), NOW)
     assert decision.ask == ((ANAND, Rung.FOUNDER),)
-    assert decision.next_step_at is None
+    assert decision.next_step_at == NOW + 10 * MINUTE
+
+
+@pytest.mark.parametrize(("repeats", "pause"), [(0, 20), (1, 30), (2, 30), (50, 30)])
+def test_the_founder_is_asked_again_ever_more_slowly(repeats: int, pause: int) -> None:
+    founder = replace(page(ANAND, rung=4), repeats=repeats)
+    pages = (page(RAVI), page(SITA), page(TARIQ, Answer.DECLINED, rung=2), founder)
+    facts = ladder(state=EscalationState.OPEN, rung=4, pages=pages, next_step_at=NOW, late_at=NOW + 119 * MINUTE)
+    decision = decide(facts, NOW)
+    assert (decision.repeat, decision.ask) == ((ANAND,), ())
+    assert decision.next_step_at == NOW + pause * MINUTE
+    # Not before its time, and nothing more a second time.
+    assert decide(facts, NOW - timedelta(seconds=1)).repeat == ()
+    assert decide(replace(facts, next_step_at=decision.next_step_at), NOW).repeat == ()
+
+
+def test_only_the_founder_is_asked_again() -> None:
+    facts = ladder(state=EscalationState.OPEN, rung=1, people=(ravi,), pages=(page(RAVI),), next_step_at=NOW)
+    assert decide(facts, NOW) == Decision(rung=1)
+
+
+def test_nobody_is_asked_again_who_said_no() -> None:
+    pages = (page(RAVI, Answer.DECLINED), page(ANAND, Answer.DECLINED, rung=4))
+    facts = ladder(state=EscalationState.OPEN, rung=4, people=(ravi, anand), pages=pages, next_step_at=NOW)
+    decision = decide(facts, NOW)
+    assert (decision.repeat, decision.ask, decision.next_step_at) == ((), (), None)
+
+
+def test_whoever_goes_the_same_way_is_asked_first_and_whoever_is_out_for_too_long_later() -> None:
+    assert ids(decide(ladder(near=frozenset({SITA})), NOW)) == [SITA, RAVI]
+    decision = decide(ladder(away=frozenset({RAVI})), NOW)
+    assert decision.ask == ((SITA, Rung.AVAILABLE),)
+    # Nobody better: then at once.
+    assert decide(ladder(people=(ravi, anand), away=frozenset({RAVI})), NOW).ask == ((RAVI, Rung.ON_CALL),)
 
 
 @pytest.mark.parametrize("answer", [Answer.DECLINED, Answer.UNREACHABLE, Answer.HANDED_BACK])
@@ -378,12 +416,33 @@ def test_past_the_promise_and_nobody_to_ask() -> None:
     assert decide(replace(facts, state=EscalationState.OPEN), NOW).ends is EscalationState.UNANSWERED
 
 
-def test_whoever_accepted_is_reminded_once() -> None:
-    accepted = {"state": EscalationState.ACCEPTED, "rung": 1, "pages": (page(RAVI, Answer.ACCEPTED),)}
-    before = decide(ladder(**accepted, check_in_at=NOW + MINUTE), NOW)
+TAKEN: dict[str, Any] = {
+    "state": EscalationState.ACCEPTED,
+    "rung": 1,
+    "pages": (page(RAVI, Answer.ACCEPTED), page(SITA, Answer.LOST), page(TARIQ, Answer.DECLINED, rung=2)),
+    "taker_id": RAVI,
+    "grace": 5 * MINUTE,
+}
+
+
+def test_whoever_accepted_is_reminded_once_and_then_others_are_asked_beside_them() -> None:
+    before = decide(ladder(**TAKEN, check_in_at=NOW + MINUTE), NOW)
     assert before == Decision(rung=1, next_check_at=NOW + MINUTE)
-    assert decide(ladder(**accepted, check_in_at=NOW), NOW).reminds
-    assert decide(ladder(**accepted, check_in_at=NOW, is_reminded=True), NOW) == Decision(rung=1)
+    reminding = decide(ladder(**TAKEN, check_in_at=NOW), NOW)
+    assert reminding == Decision(rung=1, reminds=True, next_check_at=NOW + 5 * MINUTE)
+    waiting = decide(ladder(**TAKEN, check_in_at=NOW - 4 * MINUTE, reminded_at=NOW - 4 * MINUTE), NOW)
+    assert waiting == Decision(rung=1, next_check_at=NOW + MINUTE)
+    on = decide(ladder(**TAKEN, check_in_at=NOW - 5 * MINUTE, reminded_at=NOW - 5 * MINUTE), NOW)
+    # Sita was only stood down; Tariq said no, and Ravi has it.
+    assert (on.goes_on, on.ask, on.ends) == (True, ((SITA, Rung.AVAILABLE),), None)
+
+
+def test_beside_a_quiet_taker_the_ladder_climbs_as_ever() -> None:
+    quiet = {**TAKEN, "check_in_at": NOW - 9 * MINUTE, "reminded_at": NOW - 9 * MINUTE, "is_beside": True}
+    facts = ladder(**{**quiet, "pages": (page(SITA), page(TARIQ, Answer.DECLINED, rung=2))}, next_step_at=NOW)
+    decision = decide(facts, NOW)
+    assert (decision.goes_on, decision.ask) == (False, ((ANAND, Rung.FOUNDER),))
+    assert decide(replace(facts, promised_by=NOW - MINUTE), NOW) == Decision(rung=1)
 
 
 def test_nobody_on_the_way_is_reminded() -> None:

@@ -278,7 +278,8 @@ def test_the_filter_and_the_reading_agree(
 
 
 def test_the_board_shows_least_slack_first(api: Api) -> None:
-    api.hire()
+    for number, name in enumerate(("Ravi", "Sita", "Tara")):
+        api.hire(name, f"+4479110011{number:02d}")
     refs = {minutes: api.order(minutes=minutes)["ref"] for minutes in (400, 200, 300)}
     with api.db.transaction() as session:
         unknown = session.scalars(select(Order).where(Order.ref == refs[400])).one()

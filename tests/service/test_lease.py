@@ -1,0 +1,192 @@
+"""An acceptance is a lease, and the last rung does not end in silence; on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from dispatch.escalation.case import Outcome
+from dispatch.escalation.spoken import answer_for_staff
+from dispatch.foundation.errors import Invalid
+from dispatch.messaging.tables import OutgoingText
+from tests.world import World, at_once, city, world
+
+__all__ = ["city", "world"]
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    """Two riders on a shift, a manager on call and the founder; an order that was at risk from the first."""
+    world.shop(step_min_seconds=120, step_max_seconds=600, check_in_grace_seconds=300)
+    world.person("Ravi", role="staff")
+    world.person("Sita", role="staff")
+    world.person("Maya", role="manager", shifts=None, on_call=True)
+    world.person("Anand", role="founder", shifts=None)
+    world.ignore_rest()
+    return world
+
+
+def at_risk(world: World, minutes: float = 33) -> str:
+    ref = world.order(minutes=minutes)
+    world.procure(ref, "bought")
+    world.move(ref, "pack")
+    world.tick()
+    return ref
+
+
+def taken_by_ravi(world: World) -> str:
+    """Promised at 14:33, taken at 14:00, expected again at 14:21:30, reminded then, and quiet until 14:26:30."""
+    ref = at_risk(world)
+    world.phone("Ravi").expects(ref, "Reply").replies("#A").expects("is yours")
+    world.phone("Sita").expects(ref, "Reply").expects("Ravi has taken")
+    return ref
+
+
+# --- the lease -------------------------------------------------------------------------------------------------------
+
+
+def test_others_are_asked_beside_a_taker_who_goes_quiet(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:21")
+    shop.phone("Ravi").expects_nothing()
+    shop.advance(minutes=1)
+    shop.phone("Ravi").expects("How is", ref)
+    shop.phone("Sita").expects_nothing()
+    shop.advance(minutes=5)
+    shop.phone("Ravi").expects_nothing()
+    shop.phone("Sita").expects(ref, "Reply")
+    assert shop.escalation(ref)["state"] == "accepted"
+    assert "taker_quiet" in shop.events(ref)
+
+
+def test_whoever_takes_over_has_it_and_the_first_keeps_the_right_to_finish(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply").replies("#A").expects("is yours")
+    shop.phone("Ravi").expects("How is").expects("Sita has taken over", ref)
+    assert shop.escalation(ref)["accepted_by"]["name"] == "Sita"
+    assert {name: page["answer"] for name, page in shop.pages(ref).items() if name in ("Ravi", "Sita")} == {
+        "Ravi": "accepted",
+        "Sita": "accepted",
+    }
+    # He had it all along.
+    shop.phone("Ravi").replies("#P").expects("on the way")
+    assert shop.see(ref)["carrier"]["name"] == "Ravi"
+    shop.phone("Sita").expects(ref, "Nothing more to do")
+    shop.phone("Ravi").replies("#D").expects("delivered")
+    assert shop.see(ref)["status"] == "delivered"
+    shop.phone("Sita").expects_nothing()
+
+
+def test_a_sign_of_life_stands_the_others_down(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply")
+    shop.phone("Ravi").expects("How is").replies("puncture, five minutes").expects(f"Noted for {ref}")
+    shop.phone("Sita").expects("Ravi has taken", ref)
+    found = shop.escalation(ref)
+    assert (found["accepted_by"]["name"], found["next_step_at"]) == ("Ravi", None)
+    assert found["check_in_at"] > shop.now.isoformat()
+    assert "staff_wrote" in shop.events(ref)
+    # And the reminder comes again in its time.
+    shop.advance(minutes=11)
+    shop.phone("Ravi").expects_nothing()
+
+
+def test_whoever_was_relieved_can_hand_back_without_a_new_alarm(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply").replies("#A").expects("is yours")
+    shop.phone("Ravi").expects("How is").expects("taken over").replies("#R").expects("All right")
+    assert shop.escalation(ref)["state"] == "accepted"
+    assert shop.escalation(ref)["accepted_by"]["name"] == "Sita"
+
+
+def test_handing_back_late_goes_on_with_whoever_was_asked_beside(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply")
+    shop.phone("Ravi").expects("How is").replies("#R").expects("handed back")
+    assert shop.escalation(ref)["state"] == "open"
+    # Sita has her page already: not another one.
+    shop.phone("Sita").expects_nothing()
+    shop.phone("Sita").replies("#A").expects("is yours")
+
+
+def test_two_take_over_at_once_and_one_has_it(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.person("Tara")
+    shop.advance(to="14:28")
+    pages = shop.pages(ref)
+    names = [name for name in ("Sita", "Tara") if name in pages and pages[name]["answer"] is None]
+    assert names == ["Sita", "Tara"]
+    results = at_once([lambda n=n: shop.answer(int(pages[n]["id"]), "accept").outcome for n in names])  # type: ignore[misc]
+    assert sorted(results) == [Outcome.DONE, Outcome.TAKEN]
+
+
+def test_stop_from_whoever_has_it_gives_it_to_others(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.phone("Ravi").replies("STOP")
+    found = shop.escalation(ref)
+    assert (found["state"], found["accepted_by"]) == ("open", None)
+    shop.phone("Sita").expects(ref, "Reply")
+
+
+# --- the last rung ---------------------------------------------------------------------------------------------------
+
+
+def test_the_founder_is_asked_again_ever_more_slowly_until_the_promise_passes(shop: World) -> None:
+    ref = at_risk(shop, minutes=44)
+    for _ in range(44 * 2):
+        shop.advance(minutes=0.5)
+    pages = shop.pages(ref)
+    assert [pages[name]["rung"] for name in ("Ravi", "Maya", "Anand")] == [1, 3, 4]
+    to_anand = select(OutgoingText.created_at).where(OutgoingText.staff_id == shop.people["Anand"])
+    sent = shop.look(to_anand.order_by(OutgoingText.id))
+    assert len(sent) >= 3
+    assert (sent[1] - sent[0]).total_seconds() >= 120
+    assert sent[-1] <= shop.at("14:44")
+    # The others were asked once.
+    assert len(shop.look(select(OutgoingText).where(OutgoingText.staff_id == shop.people["Sita"]))) == 1
+    shop.advance(minutes=1)
+    assert shop.escalation(ref)["state"] == "unanswered"
+    before = len(shop.city.texts())
+    shop.advance(minutes=60)
+    assert len(shop.city.texts()) == before
+    assert "asked_again" in shop.events(ref)
+    assert any("Still nobody for" in text.body for text in shop.city.texts())
+
+
+def test_nobody_gets_more_than_the_cap_and_the_ladder_goes_on(shop: World) -> None:
+    shop.shop(step_min_seconds=120, step_max_seconds=600, check_in_grace_seconds=300, page_cap_per_hour=2)
+    refs = [at_risk(shop) for _ in range(3)]
+    shop.tick()
+    for name in ("Ravi", "Sita"):
+        assert len(shop.look(select(OutgoingText).where(OutgoingText.staff_id == shop.people[name]))) == 2
+    spared = shop.pages(refs[2])
+    assert {spared[name]["answer"] for name in ("Ravi", "Sita")} == {"unreachable"}
+    # Nobody of the first rung can be asked: the next one is, in the same tick.
+    assert spared["Maya"]["answer"] is None
+    assert "spared" in shop.events(refs[2])
+
+
+# --- yes by phone ----------------------------------------------------------------------------------------------------
+
+
+def test_somebody_who_was_never_asked_says_yes_by_phone(shop: World) -> None:
+    ref = at_risk(shop)
+    number = int(shop.escalation(ref)["id"])
+    cook = shop.person("Bela", role="buyer")
+
+    def say(staff_id: int, verb: str) -> Outcome:
+        return shop.do(lambda s: answer_for_staff(s, number, staff_id, verb, shop.now, actor="desk").outcome)
+
+    with pytest.raises(Invalid, match="rider"):
+        say(cook, "accept")
+    with pytest.raises(Invalid, match="not been asked"):
+        say(shop.people["Anand"], "decline")
+    assert say(shop.people["Anand"], "accept") is Outcome.DONE
+    assert shop.escalation(ref)["accepted_by"]["name"] == "Anand"
+    assert shop.pages(ref)["Anand"]["channel"] == "call"
+    # Nothing was texted to him, but he can answer by text from now on.
+    shop.phone("Anand").replies("P").expects("on the way")
