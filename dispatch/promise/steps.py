@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ..orders.rules import IN_HAND, Sourcing, Status
 from ..staff.rules import Skill
 from . import wording
+from .errands import share_out, trips_of
 from .estimates import Spread
-from .known import THE_DOOR, LineFacts, SupplierFacts, seconds
-from .rules import ClockName, Option, Plan, Said, Step, Task, Window, Words
-from .view import Free, View
+from .known import THE_DOOR, Facts, LineFacts, SupplierFacts, seconds
+from .rules import ClockName, Option, Plan, Said, Step, Task, Window, Words, last_starts
+from .view import Cover, Free, Leave, View, window_of
 
 MUST_BE_FETCHED = (Sourcing.TO_PROCURE, Sourcing.RESERVED)
 
@@ -25,32 +27,75 @@ def plan_of(view: View) -> Plan:
     if facts.status is Status.READY:
         return Plan(parallel=(), chain=(_carry(view),))
     chain = (_pack(view), _carry(view))
-    lines = [(n, line) for n, line in enumerate(facts.lines) if line.sourcing not in IN_HAND or line.ready_at]
-    steps = {n: replace(_buy(view, line), line=n) for n, line in lines}
-    serial = _one_after_another(view, steps)
-    # What one trip fetches together has one step in the row, its other lines none.
-    fetched = {n for n in steps if serial and facts.lines[n].sourcing in MUST_BE_FETCHED and steps[n].options}
-    beside = tuple(step for n, step in steps.items() if n not in fetched)
-    return Plan(parallel=beside, serial=tuple(serial.values()), chain=chain)
+    lines = {n: line for n, line in enumerate(facts.lines) if line.sourcing not in IN_HAND or line.ready_at}
+    errands = [n for n, line in lines.items() if line.sourcing in MUST_BE_FETCHED]
+    if view.is_hopeful or not _must_be_shared_out(facts, errands):
+        return Plan(parallel=tuple(_numbered(view, n) for n in lines), chain=chain)
+    each = replace(view, is_each=True)
+    here = last_starts(Plan(parallel=(), chain=chain), facts.promised_by)[0][1]
+    beside, row = share_out(trips_of([_numbered(each, n) for n in errands]), here)
+    waiting = tuple(_numbered(view, n) for n in lines if n not in errands)
+    return Plan(parallel=(*waiting, *beside), serial=row, chain=chain)
 
 
-def _one_after_another(view: View, steps: dict[int, Step]) -> dict[int, Step]:
-    """Errands to different shops for which there are not enough people to run them side by side, by line."""
-    fetched = {n: step for n, step in steps.items() if view.facts.lines[n].sourcing in MUST_BE_FETCHED and step.options}
-    trips: dict[tuple[str, ...], list[int]] = {}
-    for n, step in fetched.items():
-        trips.setdefault(tuple(sorted(option.stop for option in step.options)), []).append(n)
-    able = {window.staff_id for step in fetched.values() for option in step.options for window in option.windows}
-    if view.is_hopeful or len(trips) <= max(1, len(able)):
-        return {}
-    # One trip gets everything that the same shops have: what takes longest stands for it.
-    length = {n: max(option.duration for option in step.options) for n, step in fetched.items()}
-    longest = [max(lines, key=length.__getitem__) for lines in trips.values()]
-    return {n: fetched[n] for n in longest}
+def _must_be_shared_out(facts: Facts, errands: Sequence[int]) -> bool:
+    """Whether several lines may lead to several places: the same person can't be at two of them at once."""
+    places = [frozenset(shop.stop for shop in facts.lines[n].suppliers) for n in errands]
+    return len(errands) > 1 and (len(set(places)) > 1 or len(places[0]) > 1)
+
+
+def _numbered(view: View, n: int) -> Step:
+    return replace(_buy(view, view.facts.lines[n]), line=n)
+
+
+class _Opening(NamedTuple):
+    """A shop's hours as instants at which a step may begin, and what closes them."""
+
+    first: datetime
+    last: datetime
+    clock: ClockName
+    words: Words
+
+
+def _windows(
+    view: View,
+    skill: Skill,
+    length: timedelta,
+    *,
+    openings: Sequence[_Opening] | None = None,
+    back: timedelta = timedelta(0),
+    stop: str = "",
+) -> tuple[Window, ...]:
+    """Windows in which anything can begin, cut to a shop's hours; their order says whose turn it is.
+
+    Most windows lie within another's whose turn comes first: they would never be taken, and are left out.
+    """
+    cover, found = Cover(), []
+    leaves = view.leaves(skill, length, back=back, stop=stop)
+    if openings is None:
+        found = [window_of(leave, length) for leave in leaves if view.is_each or cover.adds(leave[0], leave[1])]
+        return tuple(dict.fromkeys(found))
+    for leave in leaves:
+        begin, until, _ = leave
+        for opening in openings:
+            first, last, _, _ = opening
+            if last < begin or first > until:
+                continue
+            start, end = (begin if begin > first else first), (until if until < last else last)
+            if start <= end and (view.is_each or cover.adds(start, end)):
+                found.append(_cut(leave, opening, start, length))
+    return tuple(dict.fromkeys(found))
+
+
+def _cut(leave: Leave, opening: _Opening, start: datetime, length: timedelta) -> Window:
+    _, until, free = leave
+    if until < opening.last:
+        return window_of(leave, length)._replace(start=start)
+    return Window(start, opening.last, opening.clock, opening.words, staff_id=free.person.id if free.person else None)
 
 
 def _usable(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """Windows in which anything can begin; their order says whose turn it is."""
+    """Windows in which anything can begin."""
     return tuple(dict.fromkeys(window for window in windows if window.start <= window.end))
 
 
@@ -67,14 +112,6 @@ def _step(
     return Step(clock=clock, words=words, options=tuple(options), people=people, nobody=nobody, task=task)
 
 
-def _within(leave: Window, start: datetime, end: datetime, clock: ClockName, words: Words) -> Window:
-    """When somebody may begin, cut to the hours of a shop."""
-    first = max(leave.start, start)
-    if end <= leave.end:
-        return Window(first, end, clock, words, staff_id=leave.staff_id)
-    return leave._replace(start=first)
-
-
 def _carry(view: View) -> Step:
     """Hand over and go: the same person from the shop to the customer, there before the shift ends."""
     facts = view.facts
@@ -82,7 +119,7 @@ def _carry(view: View) -> Step:
     minutes = view.minutes(facts.handover_length) + way
     length, back = seconds(minutes), seconds(way)
     free = view.free(Skill.DELIVER, stop=THE_DOOR)
-    windows = _usable(view.leave(each, length, back) for each in free)
+    windows = _windows(view, Skill.DELIVER, length, back=back, stop=THE_DOOR)
     return _step(
         ClockName.TRAVEL,
         Said(wording.way_takes, (round(minutes),)),
@@ -98,17 +135,17 @@ def _pack(view: View) -> Step:
     facts = view.facts
     length = view.length(facts.pack_length)
     free = view.free(Skill.PACK)
-    windows = [view.leave(each, length) for each in free]
+    openings = None
     if facts.taker_id is None and not view.is_hopeful:
-        windows = [
-            _within(window, span.start, span.end - length, ClockName.PACKING, Said(wording.shop_closes, (span.end,)))
-            for window in windows
+        openings = [
+            _Opening(span.start, span.end - length, ClockName.PACKING, Said(wording.shop_closes, (span.end,)))
             for span in facts.branch_open
         ]
+    windows = _windows(view, Skill.PACK, length, openings=openings)
     return _step(
         ClockName.PACKING,
         Said(wording.packing_takes, (round(view.minutes(facts.pack_length)),)),
-        [Option(duration=length, windows=_usable(windows))],
+        [Option(duration=length, windows=windows)],
         free=free,
         nobody=wording.nobody_for("pack it"),
     )
@@ -154,7 +191,7 @@ def _buy(view: View, line: LineFacts) -> Step:
     else:
         minutes = view.minutes(facts.search_length) / (2 if line.sourcing is Sourcing.RESERVED else 1)
         length = seconds(minutes)
-        windows = _usable(view.leave(each, length) for each in view.free(Skill.PROCURE))
+        windows = _windows(view, Skill.PROCURE, length)
         options = [Option(duration=length, windows=windows)]
     closed = Said(wording.closed_shops, tuple(shop.name for shop in suppliers)) if suppliers else ""
     step = _step(
@@ -195,15 +232,14 @@ def _trip(view: View, shop: SupplierFacts, line: LineFacts) -> Option:
         kept_until = None if view.is_hopeful else line.kept_until
     way, stay = seconds(way_minutes), seconds(stay_minutes)
     length = way + stay + way
-    leaves = [view.leave(each, length) for each in view.free(Skill.PROCURE, stop=shop.stop)]
-    windows = []
+    openings = []
     for open_ in shop.open:
         end, words = open_.end, Said(wording.supplier_closes, (shop.name, open_.end))
         if kept_until and kept_until < end:
             end, words = kept_until, Said(wording.is_kept_until, (shop.name, line.title, kept_until))
-        last = end - way - stay
-        windows += [_within(leave, open_.start - way, last, ClockName.SUPPLIER_CLOSING, words) for leave in leaves]
-    return Option(duration=length, windows=_usable(windows), stop=shop.stop, supplier=shop.name)
+        openings.append(_Opening(open_.start - way, end - way - stay, ClockName.SUPPLIER_CLOSING, words))
+    windows = _windows(view, Skill.PROCURE, length, openings=openings, stop=shop.stop)
+    return Option(duration=length, windows=windows, stop=shop.stop, supplier=shop.name)
 
 
 def _search(view: View, line: LineFacts) -> Step:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -22,13 +23,20 @@ TURN = {Role.RIDER: 0, Role.BUYER: 0, Role.STAFF: 1, Role.MANAGER: 2, Role.FOUND
 
 
 class Free(NamedTuple):
-    """Somebody can be counted on in `span`; at its end they are needed for another order (`until`), or go home."""
+    """Somebody can be counted on in `span`: until they go `home`, or leave for the `next` order.
+
+    `joined`: that trip leads to the same stop, and this order may go along; `next` is what comes after it, then.
+    """
 
     span: Span
+    home: datetime
     person: Person | None = None
-    until: Busy | None = None
-    # What they are needed for leads to the same stop: this order may go along.
-    joins: bool = False
+    next: Busy | None = None
+    joined: Busy | None = None
+
+
+# From when to when somebody may begin a step of some length. No window yet: most are of no use to anybody.
+Leave = tuple[datetime, datetime, Free]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class View:
 
     facts: Facts
     is_hopeful: bool
+    # Everybody's own windows, also those that lie within somebody else's.
+    is_each: bool = False
 
     def minutes(self, length: Spread) -> float:
         """A length as this view sees it."""
@@ -53,16 +63,35 @@ class View:
         Nobody here puts a promise at risk. It is not late for that: somebody may still be found, or come back.
         """
         if self.is_hopeful:
-            return [Free(self.facts.horizon)]
+            return [Free(self.facts.horizon, self.facts.horizon.end)]
+        key = (skill, stop if stop in self._stops else "")
+        if key not in self._free:
+            self._free[key] = self._find_free(*key)
+        return self._free[key]
+
+    def _find_free(self, skill: Skill, stop: str) -> list[Free]:
         found: list[Free] = []
+        seen: list[tuple[Span, ...]] = []
         for person in self._able(skill):
+            spans = self._spans[person.id]
             tasks = self._needed.get(person.id, [])
             if skill is Skill.PACK:
                 # Whoever will leave later can pack before.
                 tasks = [task for task in tasks if task.is_under_way]
-            for span in self._spans[person.id]:
-                found += _pieces(span, person, tasks, stop)
+            if tasks:
+                found += self._beside(person, tasks, stop)
+            elif self.is_each or spans not in seen:
+                # Of people with the same hours and nothing else to do the first stands for all.
+                found += [Free(span, span.end, person) for span in spans]
+                seen.append(spans)
         return found
+
+    def _beside(self, person: Person, tasks: Sequence[Busy], stop: str) -> list[Free]:
+        """What is left of somebody's time: the same for every step that no trip of theirs can serve."""
+        key = (person.id, len(tasks), stop if any(task.stop == stop for task in tasks) else "")
+        if key not in self._cut:
+            self._cut[key] = [free for span in self._spans[person.id] for free in _pieces(span, person, tasks, key[2])]
+        return self._cut[key]
 
     def _able(self, skill: Skill) -> list[Person]:
         task = TASK_OF.get(skill)
@@ -71,9 +100,23 @@ class View:
         return sorted(able, key=lambda person: self._turn(person, task))
 
     def _turn(self, person: Person, task: Task | None) -> tuple[bool, bool, int, int, int]:
-        is_taker = person.id == self.facts.taker_id
-        was_counted_on = (task, person.id) in self.facts.before
-        return not is_taker, not was_counted_on, TURN[person.role], len(self._needed.get(person.id, ())), person.id
+        facts = self.facts
+        was_counted_on = bool(facts.before) and (task, person.id) in facts.before
+        needed = len(self._needed.get(person.id, ()))
+        return person.id != facts.taker_id, not was_counted_on, TURN[person.role], needed, person.id
+
+    @cached_property
+    def _free(self) -> dict[tuple[Skill, str], list[Free]]:
+        return {}
+
+    @cached_property
+    def _cut(self) -> dict[tuple[int, int, str], list[Free]]:
+        return {}
+
+    @cached_property
+    def _stops(self) -> frozenset[str]:
+        """Where somebody is going already."""
+        return frozenset(busy.stop for busy in self.facts.busy)
 
     @cached_property
     def _needed(self) -> dict[int, list[Busy]]:
@@ -91,32 +134,81 @@ class View:
             spans[facts.taker_id] = (Span(min(facts.accepted_at, facts.horizon.start), facts.horizon.end),)
         return spans
 
-    def leave(self, free: Free, length: timedelta, back: timedelta = timedelta(0)) -> Window:
-        """When somebody may begin a step of that length, `back` being their way back to the shop."""
-        span, person, until, joins = free
-        if person is None:
-            return Window(span.start, span.end - length, ClockName.SHIFT_END, "")
-        if until is None:
-            words = Said(wording.shift_ends, (person.name, span.end))
-            return Window(span.start, span.end - length, ClockName.SHIFT_END, words, staff_id=person.id)
-        end = span.end if joins else span.end - length - back
-        words = Said(wording.is_needed, (person.name, until.ref, until.task, span.end))
-        return Window(span.start, end, ClockName.NOBODY_AVAILABLE, words, staff_id=person.id)
+    def leaves(
+        self, skill: Skill, length: timedelta, *, back: timedelta = timedelta(0), stop: str = ""
+    ) -> Iterator[Leave]:
+        """When people may begin a step of that length, `back` being their way back to the shop; in their turn."""
+        both = length + back
+        for free in self.free(skill, stop=stop):
+            span, home, _, task, joined = free
+            start, end = span.start, home - length
+            if task is not None:
+                end = min(end, task.start - both)
+            if joined is not None:
+                end = min(end, joined.start)
+            if start <= end:
+                yield start, end, free
 
     def local(self, instant: datetime) -> str:
         """A time as the branch says it."""
         return wording.clock_time(instant, self.facts.timezone, self.facts.promised_by)
 
 
-def _pieces(span: Span, person: Person, tasks: list[Busy], stop: str) -> Iterator[Free]:
-    """What is left of a span beside what somebody is needed for, each piece with what ends it."""
-    start = span.start
+def window_of(leave: Leave, length: timedelta) -> Window:
+    """The window with what closes it in words: the trip that goes along, the way home, or what comes next."""
+    start, end, (_, home, person, task, joined) = leave
+    if person is None:
+        return Window(start, end, ClockName.SHIFT_END, "")
+    until = joined if joined is not None and end == joined.start else task
+    if until is None or end == home - length:
+        words = Said(wording.shift_ends, (person.name, home))
+        return Window(start, end, ClockName.SHIFT_END, words, staff_id=person.id)
+    words = Said(wording.is_needed, (person.name, until.ref, until.task, until.start))
+    return Window(start, end, ClockName.NOBODY_AVAILABLE, words, staff_id=person.id)
+
+
+def _pieces(span: Span, person: Person, tasks: Sequence[Busy], stop: str) -> Iterator[Free]:
+    """What is left of a span beside what somebody is needed for, in the order of its start."""
+    start, home = span.start, span.end
     for task in tasks:
-        if task.end <= start or task.start >= span.end:
+        if task.end <= start or task.start >= home:
             continue
         if task.start >= start:
-            joins = bool(stop) and task.stop == stop and not task.is_under_way
-            yield Free(Span(start, task.start), person, task, joins)
+            joined = _to_the_same_stop(task.start, tasks, stop) if stop else None
+            after = _following(joined.end, tasks) if joined else task
+            yield Free(Span(start, task.start), home, person, after, joined)
         start = max(start, task.end)
-    if start < span.end:
-        yield Free(Span(start, span.end), person)
+    if start < home:
+        # Also after a pause, or on another shift, they must be back by then.
+        yield Free(Span(start, home), home, person, _following(home, tasks))
+
+
+def _to_the_same_stop(at: datetime, tasks: Sequence[Busy], stop: str) -> Busy | None:
+    return next((task for task in tasks if task.start == at and task.stop == stop and not task.is_under_way), None)
+
+
+def _following(at: datetime, tasks: Sequence[Busy]) -> Busy | None:
+    """What somebody leaves for next; those who share a trip don't count."""
+    return next((task for task in tasks if task.start >= at), None)
+
+
+class Cover:
+    """Windows seen so far: one that lies within another of an earlier turn is never taken, whatever is asked."""
+
+    def __init__(self) -> None:
+        self._starts: list[datetime] = []
+        # The latest end of all that begin no later.
+        self._ends: list[datetime] = []
+
+    def adds(self, start: datetime, end: datetime) -> bool:
+        """Note a window; False when it lies within another."""
+        at = bisect_right(self._starts, start)
+        if at and self._ends[at - 1] >= end:
+            return False
+        self._starts.insert(at, start)
+        self._ends.insert(at, end)
+        for later in range(at + 1, len(self._ends)):
+            if self._ends[later] >= end:
+                break
+            self._ends[later] = end
+        return True

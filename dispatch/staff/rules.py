@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from ..foundation.hours import Span, merged, without
 
@@ -56,11 +57,20 @@ class Person:
 
     def windows(self) -> tuple[Span, ...]:
         """When this person is available: on a shift, not paused, and can be texted."""
+        return self._windows
+
+    @cached_property
+    def _windows(self) -> tuple[Span, ...]:
+        # The clock asks for them several times per order, and fifty orders share the same people.
         return tuple(without(merged(self.shifts), self.pauses)) if self.reachable else ()
+
+    @cached_property
+    def _skills(self) -> frozenset[Skill]:
+        return frozenset(skill for skill, roles in MAY_DO.items() if self.role in roles)
 
     def can(self, skill: Skill) -> bool:
         """Whether this person may do a kind of step."""
-        return self.role in MAY_DO[skill]
+        return skill in self._skills
 
     @property
     def can_always_be_asked(self) -> bool:
