@@ -11,6 +11,7 @@ from dispatch.orders.rules import Move, Sourcing
 from dispatch.orders.service import timeline
 from dispatch.orders.tables import Order, OrderEvent
 from dispatch.promise import service as promise
+from dispatch.promise.tables import Quote
 from tests import factories
 from tests.web.test_pages_kit import Desk, desk, prefilled
 
@@ -152,23 +153,49 @@ def test_all_complaints_come_at_once_and_the_first_has_the_focus(desk: Desk) -> 
     assert re.search(r'id="phone"[^>]*autofocus', text)
 
 
-def test_the_risk_is_shown_before_saving(desk: Desk) -> None:
+def test_the_verdict_is_shown_before_saving_and_holds_nothing(desk: Desk) -> None:
     before = orders(desk)
     ask = {"item": "Physics 2", "when": "2026-11-24T15:00", "promise": "other"}
     text = desk.post("/orders/preview", ask, page="/orders/new").text
     assert 'class="card verdict late' in text or 'class="card verdict at_risk' in text
+    assert "No, not by then" in text
     assert "Buying Physics 2" in text
+    assert "“I can promise it by 16:55 today.”" in text
+    assert "Promise 16:55 today instead" in text
+    text = desk.post("/orders/preview", {**ask, "when": "2026-11-24T20:00"}, page="/orders/new").text
+    assert "Yes, if …" in text
+    assert "If somebody leaves for City-Books by 15:20" in text
+    assert "“You will have it by 20:00 today: we get it from City-Books.”" in text
+    assert "instead" not in text
     text = desk.post("/orders/preview", {**ask, "item": "Atlas", "when": "2026-11-24T20:00"}, page="/orders/new").text
     assert "Yes, this can be promised" in text
     assert "act by" in text
     assert orders(desk) == before
+    with desk.db.snapshot() as session:
+        assert session.scalars(select(Quote)).all() == []
 
 
-def test_the_risk_needs_to_know_what_and_by_when_only(desk: Desk) -> None:
-    assert "Still to say: what and by when." in desk.post("/orders/preview", {}, page="/orders/new").text
-    assert "Still to say: by when." in desk.post("/orders/preview", {"item": "Atlas"}, page="/orders/new").text
+def test_the_verdict_needs_to_know_what_and_says_by_when_itself(desk: Desk) -> None:
+    assert "Still to say: what." in desk.post("/orders/preview", {}, page="/orders/new").text
+    text = desk.post("/orders/preview", {"item": "Atlas"}, page="/orders/new").text
+    assert "“You will have it by 15:25 today.”" in text
+    assert "Promise 15:25 today<" in text
     bad = {"item": "Atlas", "when": "2026-11-24T13:00"}
     assert "already past" in desk.post("/orders/preview", bad, page="/orders/new").text
+
+
+def test_the_earliest_time_is_one_tap_away(desk: Desk) -> None:
+    before = orders(desk)
+    text = desk.post("/orders/new", {**TAKEN, "when": "2026-11-24T14:20", "check": "1"}, page="/orders/new").text
+    offer = re.search(r'name="instead" value="([^"]+)"', text)
+    assert offer
+    form = {**TAKEN, "when": "2026-11-24T14:20", "instead": offer.group(1)}
+    text = desk.post("/orders/new", form, page="/orders/new").text
+    assert re.search(rf'value="{re.escape(offer.group(1))}" checked', text)
+    assert "Yes, this can be promised" in text
+    assert 'value="Lena"' in text
+    assert orders(desk) == before
+    assert "Choose a time." in desk.post("/orders/new", {**form, "instead": "soon"}, page="/orders/new").text
 
 
 def test_it_warns_and_lets_save(desk: Desk) -> None:
