@@ -6,7 +6,7 @@ count on the same person for the same hour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,12 +20,14 @@ from .assess import assess
 from .facts import beside, gather_all, load_counted
 from .known import Facts, Slot
 from .rules import Assessment, ClockName, Level
-from .slots import Slots, arrange, slots_of
+from .slots import WORTH_IT, Slots, arrange, slots_of
 from .tables import Assignment, Pin, Watch
 
 # The search moves at most so many other orders, those nearest to their promise.
 MOST_MOVED = 50
 MOST_WOKEN = 20
+# An order with less slack than so many times what the policy calls watching may have others moved for it.
+SOON = 2
 
 
 def follow(session: Session, order: Order, facts: Facts, result: Assessment, now: datetime) -> tuple[Assessment, Facts]:
@@ -40,13 +42,20 @@ def follow(session: Session, order: Order, facts: Facts, result: Assessment, now
     # Somebody may have written between our look and the lock: look at what others count on again.
     facts = _look_again(session, order, facts, now)
     result = assess(facts, now)
-    if result.is_crowded:
-        found = _rearranged(session, order, facts, now)
-        if found is not None:
-            facts = _look_again(session, order, facts, now)
-            return assess(facts, now), facts
+    if (result.is_crowded or _is_squeezed(facts, result, now)) and _rearranged(session, order, facts, result, now):
+        facts = _look_again(session, order, facts, now)
+        return assess(facts, now), facts
     _write(session, order, slots_of(facts, now), had, now)
     return result, facts
+
+
+def _is_squeezed(facts: Facts, result: Assessment, now: datetime) -> bool:
+    """Soon to be watched, and that only because of where the others stand: they may stand elsewhere as well."""
+    soon = timedelta(minutes=SOON * facts.policy.watch_minutes)
+    if not facts.busy or result.act_by is None or not now <= result.act_by < now + soon:
+        return False
+    alone = assess(replace(facts, busy=tuple(busy for busy in facts.busy if busy.is_under_way)), now)
+    return alone.act_by is not None and alone.act_by >= result.act_by + WORTH_IT
 
 
 def forget(session: Session, order: Order, now: datetime) -> None:
@@ -136,8 +145,11 @@ def wake_the_crowded(session: Session, branch_id: int, now: datetime, *, besides
     rearm(session, session.scalars(query.limit(MOST_WOKEN)).all(), now)
 
 
-def _rearranged(session: Session, order: Order, facts: Facts, now: datetime) -> dict[int, Slots] | None:
-    """Look for a plan that keeps this promise and those of the orders in its way; write it when there is one."""
+def _rearranged(session: Session, order: Order, facts: Facts, result: Assessment, now: datetime) -> bool:
+    """Look for a plan that keeps this promise and those of the orders in its way, or leaves all of them more time.
+
+    True when one was found and written.
+    """
     rivals = _rivals(session, order, facts, now)
     orders = [order, *rivals]
     ids = {each.id for each in orders}
@@ -147,15 +159,23 @@ def _rearranged(session: Session, order: Order, facts: Facts, now: datetime) -> 
         number: replace(each, busy=tuple(busy for busy in each.busy if busy.is_under_way or busy.by not in ids))
         for number, each in found.items()
     }
-    plan = arrange(fixed, now)
-    if plan is None:
-        return None
+    best = arrange(fixed, now)
+    if best is None:
+        return False
+    had = {each.id: load_slots(session, each) for each in rivals} | {order.id: slots_of(facts, now)}
+    gain = _first_start(best, order.promised_by) - _first_start(had, order.promised_by)
+    if not result.is_crowded and gain < WORTH_IT:
+        return False
     for each in orders:
-        had = load_slots(session, each)
-        if plan[each.id] != had:
-            _write(session, each, plan[each.id], had, now)
+        if best[each.id] != (before := load_slots(session, each)):
+            _write(session, each, best[each.id], before, now)
     rearm(session, [each.id for each in rivals], now)
-    return plan
+    return True
+
+
+def _first_start(plan: Mapping[int, Slots], else_: datetime) -> datetime:
+    """When the first of them must leave."""
+    return min((slot.start_by for slots in plan.values() for slot in slots if not slot.is_under_way), default=else_)
 
 
 def _rivals(session: Session, order: Order, facts: Facts, now: datetime) -> Sequence[Order]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dispatch.orders.tables import Order
 from dispatch.promise import service as promise
 from dispatch.promise.rules import Task
 from dispatch.promise.tables import Assignment, Pin
@@ -67,6 +68,19 @@ def test_one_rider_leaves_for_the_later_promise_last(shop: World) -> None:
     assert act_by(shop, early) == "16:40"
     assert f"Ravi leaves with {late} at 17:55" in why(shop, early)
     assert [shop.level(ref) for ref in (late, early)] == ["on_track", "on_track"]
+
+
+def test_others_move_for_an_order_that_would_be_watched_without_need(shop: World) -> None:
+    """Taken in another order, they leave in the order of their promises all the same."""
+    for time in ("18:30", "16:40", "17:00"):
+        place(shop, time, f"{time} Park Road")
+    shop.tick()
+    refs = sorted(shop.look(select(Order.ref)), key=lambda ref: shop.see(ref)["promised_by"])
+    leave = [counted(shop, ref)[0][1] for ref in refs]
+    assert leave == sorted(leave)
+    # Where the one for 16:40 stood, from 16:05, the last one taken would have had to leave at 15:00, before it.
+    assert leave[:2] == ["15:20", "16:25"]
+    assert [shop.level(ref) for ref in refs] == ["on_track"] * 3
 
 
 def test_one_rider_cannot_carry_three_orders_across_town_at_once(shop: World) -> None:
