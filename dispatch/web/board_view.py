@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..staff.tables import ExtraShift, Pause, Staff
 from . import words
 from .acts import Act, Carrier, next_act
 from .people_view import carriers, everybody
+from .plan_view import plan_words, short_plans
 
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED, EscalationState.UNANSWERED)
 ASKING = (EscalationState.OPEN, EscalationState.UNANSWERED)
@@ -106,13 +107,17 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     branches = {branch.code: branch for branch in session.scalars(select(Branch))}
     people = everybody(session, now)
     helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
+    plans = short_plans(session, [shape["ref"] for shape in shapes])
     rows = []
     for shape in shapes:
         branch = branches[shape["branch"]]
         able = carriers(people, branch.timezone, now)
         act = next_act(shape, able, is_board=True)
         named = branch.name if len(branches) > 1 else ""
-        rows.append(_row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named))
+        row = _row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named)
+        who, by = plans.get(row.ref, ("", now))
+        # Whom the plan counts on is worth saying only while nobody has it and nobody is asked.
+        rows.append(row if row.who or not who else replace(row, who=plan_words(who, by, branch.timezone, now)))
     sorted_in = ((key, title, tuple(row for row in rows if row.group == key)) for key, title in GROUPS)
     return [Group(key=key, title=title, rows=found) for key, title, found in sorted_in if found]
 
