@@ -31,6 +31,7 @@ from ..promise.steps import plan_of
 from ..promise.view import View
 from ..staff.rules import Person, Skill
 from ..staff.tables import Staff
+from ..web.plan_view import ledger, shapes_of
 from . import explain_words as words
 from .common import open_shop
 
@@ -63,6 +64,8 @@ def explanation(session: Session, ref: str, now: datetime, links: Links) -> dict
         "shop": order.branch.name,
         "order": shape,
         "steps": [],
+        "plan": [],
+        "promises": ledger(session, order),
         "people": [],
         "escalation": escalation_shapes(session, [escalation])[0] if escalation else None,
         "decision": words.CLOSED[order.status] if order.status in CLOSED else "",
@@ -90,6 +93,7 @@ def _of_open(look: Look, order: Order, now: datetime) -> dict[str, Any]:
     view = View(facts=look.facts, is_hopeful=False)
     return {
         "steps": [_step(step, bound, view) for step, bound in last_starts(plan_of(view), order.promised_by)],
+        "plan": shapes_of(look.facts, now),
         "people": [_person(person, now, is_asked=person.id in asked) for person in look.facts.people],
         "decision": words.decision(decision, look.ladder, taker=look.taker),
         "next": [{"at": at.isoformat(), "what": what} for at, what in foresee(look, decision, now)],

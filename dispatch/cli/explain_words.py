@@ -118,9 +118,11 @@ def lines(told: Told) -> Iterator[str]:
     """The explanation as people read it."""
     page, order = _Page(told), told["order"]
     yield from _head(told, page)
+    yield from _part("Promises given", [_promise(promise, page) for promise in told["promises"]])
     yield from _part("Lines", [_line(line, page) for line in order["lines"]])
     yield from _part("Clock", _clock(order, page))
     yield from _part("Steps, each at its cautious length", [_step(step, page) for step in told["steps"]])
+    yield from _part("The plan, which is advice", [_planned(step) for step in told["plan"]])
     yield from _part("People", [_person(person) for person in told["people"]])
     yield from _part("Call for help", _call(told["escalation"], page))
     yield from _part("Decision", [told["decision"]])
@@ -146,6 +148,17 @@ def _head(told: Told, page: _Page) -> Iterator[str]:
         promise += f", first by {page.at(order['first_promised_by'])}"
     carrier = f", with {order['carrier']['name']}" if order["carrier"] else ""
     yield f"{promise}. It is {screen.STATUSES[Status(order['status'])]}{carrier}."
+
+
+def _promise(promise: Told, page: _Page) -> str:
+    why = f", because {promise['why']}" if promise["why"] else ""
+    agreed = screen.AGREED[promise["agreed"]] if promise["number"] > 1 else ""
+    said = f"{page.at(promise['promised_by'])}: given {page.at(promise['made_at'])} by {promise['made_by']}{why}"
+    return f"{said}; {agreed}" if agreed else said
+
+
+def _planned(step: Told) -> str:
+    return f"{step['text']} (pinned)" if step["is_pinned"] else str(step["text"])
 
 
 def _line(line: Told, page: _Page) -> str:

@@ -20,6 +20,8 @@ from .tables import Line, Order, OrderEvent, Promise, Timetable
 
 FARTHEST_PROMISE = timedelta(days=60)
 REF_TRIES = 20
+# How the history says whether the customer agreed to a new promise.
+AGREED = {None: "", True: ". The customer agreed.", False: ". The customer did not agree."}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,26 +228,35 @@ def _promise(
     actor: str,
     number: int,
     why: str | None = None,
+    agreed: bool | None = None,
 ) -> None:
-    session.add(
-        Promise(order_id=order.id, number=number, promised_by=promised_by, made_at=now, made_by=actor[:100], why=why)
-    )
+    row = Promise(order_id=order.id, number=number, promised_by=promised_by, made_at=now, made_by=actor[:100], why=why)
+    row.is_agreed = agreed
+    session.add(row)
 
 
 def promise_again(
-    session: Session, order: Order, promised_by: datetime, now: datetime, *, actor: str, why: str | None
+    session: Session,
+    order: Order,
+    promised_by: datetime,
+    now: datetime,
+    *,
+    actor: str,
+    why: str | None,
+    agreed: bool | None = None,
 ) -> None:
-    """A re-promise: a new row in the ledger; the first promise stays for ever. Raises Invalid."""
+    """A re-promise: a new row in the ledger; the first promise stays for ever. `agreed`: whether the customer did, None
+    when nobody said. Raises Invalid."""
     if not (why or "").strip():
         raise Invalid("why", "a new promise needs a reason: what happened?")
     complaints = _promise_complaints(promised_by, now)
     if complaints:
         raise Invalid.of(complaints)
     count = len(session.scalars(select(Promise.id).where(Promise.order_id == order.id)).all())
-    _promise(session, order, promised_by, now=now, actor=actor, number=count + 1, why=why)
+    _promise(session, order, promised_by, now=now, actor=actor, number=count + 1, why=why, agreed=agreed)
     order.promised_by = promised_by
     when = local_text(promised_by, order.branch.timezone, now=now)
-    record(session, order, "promised_again", f"New promise: by {when}. Why: {why}", at=now, actor=actor)
+    record(session, order, "promised_again", f"New promise: by {when}. Why: {why}{AGREED[agreed]}", at=now, actor=actor)
 
 
 def set_status(order: Order, status: Status, now: datetime) -> None:

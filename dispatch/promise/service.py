@@ -124,7 +124,9 @@ def change(
 ) -> Order:
     """Change `address`, `lat`, `lon`, `reason`, `travel_minutes`, `lines` (see `_change_lines`) or `promised_by`.
 
-    A new promise needs `why` and keeps the first. Raises NotFound, StaleVersion, Invalid, Conflict when it is closed.
+    A new promise needs `why`, may say whether the customer `agreed`, and keeps the first.
+
+    Raises NotFound, StaleVersion, Invalid, Conflict when it is closed.
     """
     order = orders.lock_order(session, ref)
     orders.check_version(order, if_version)
@@ -144,7 +146,8 @@ def change(
         orders.record(session, order, "changed", f"Changed: {'; '.join(said)}.", at=now, actor=actor)
     promised_by = changes.get("promised_by")
     if promised_by is not None and promised_by != order.promised_by:
-        orders.promise_again(session, order, promised_by, now, actor=actor, why=changes.get("why"))
+        why, agreed = changes.get("why"), changes.get("agreed")
+        orders.promise_again(session, order, promised_by, now, actor=actor, why=why, agreed=agreed)
     order.version += 1
     refresh(session, order, now)
     return order

@@ -17,16 +17,19 @@ from ..promise import service
 from . import schemas_orders as shapes
 from .api_operations import NUMBER, REF, Answer, Call, NoQuery, Nothing, Registry
 from .api_shop import CREATED_OR_NOT, check_branch, page
+from .plan_view import ledger, plan_shapes
 from .tables import Access
 
 orders = Registry("orders")
 
 
 def order_answer(call: Call[Any, Any], order: Order, *, status: int = 200) -> Answer:
-    """An order as the answer to a call, with its version."""
+    """An order as the answer to a call, with its version, its plan and every promise that was given for it."""
 
     def body() -> Mapping[str, Any]:
-        return order_shapes(call.session, [order], call.now, call.links)[0]
+        (shape,) = order_shapes(call.session, [order], call.now, call.links)
+        plan, promises = plan_shapes(call.session, order, call.now), ledger(call.session, order)
+        return shape | {"plan": plan, "promises": promises}
 
     return Answer(body=body, status=status, location=f"/orders/{order.ref}", version=order.version)
 
@@ -122,8 +125,9 @@ def change_order(call: Call[shapes.OrderChanges, NoQuery], ref: str) -> Answer:
     """Change an order; a new promised_by is a new promise."""
     given = call.body
     changes = given.given()
-    if "why" in changes and "promised_by" not in changes:
-        raise Invalid("why", "goes with a new promised_by: give both, or neither")
+    for name in {"why", "agreed"} & changes.keys():
+        if "promised_by" not in changes:
+            raise Invalid(name, "goes with a new promised_by: give both, or neither")
     if "address" in changes:
         # Coordinates that are not given again belonged to the old address.
         changes |= {"address": given.address.text, "lat": given.address.lat, "lon": given.address.lon}

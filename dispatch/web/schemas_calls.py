@@ -12,7 +12,8 @@ from ..escalation.rules import Answer, EscalationState, Need, Verb
 from ..messaging.queries import RECEIVED
 from ..messaging.rules import Channel, TextState
 from .schemas import Body, Id, Limit, Pages, Phone, Query, Shape, Words
-from .schemas_orders import Person, Ref
+from .schemas_orders import Ref
+from .schemas_plan import Person
 
 
 class MessageState(enum.StrEnum):

@@ -31,6 +31,7 @@ from .schemas import (
     Title,
     Words,
 )
+from .schemas_plan import GivenPromise, Person, PlanStep
 from .schemas_shop import Placed
 
 ExternalId = Annotated[Sku, Field(max_length=100)]
@@ -94,7 +95,10 @@ class LineChange(Body):
 
 
 class OrderChanges(Body):
-    """What is to be changed. `lines` are all there shall be; a new `promised_by` needs `why`, and keeps the first."""
+    """What is to be changed. `lines` are all there shall be; a new `promised_by` needs `why`, and keeps the first.
+
+    `agreed`: whether the customer agreed to it; null or left out when nobody has asked.
+    """
 
     address: AddressIn = ABSENT
     reason: Words | None = ABSENT
@@ -102,6 +106,7 @@ class OrderChanges(Body):
     lines: Annotated[list[LineChange], Field(min_length=1, max_length=100)] = ABSENT
     promised_by: Instant = ABSENT
     why: Words = ABSENT
+    agreed: bool | None = ABSENT
 
 
 class MoveIn(Body):
@@ -156,13 +161,6 @@ class TimelineQuery(Query):
 
     limit: Annotated[int, Field(ge=1, le=1000), DIGITS] = 1000
     cursor: Annotated[int, Field(ge=0, le=1_000_000), DIGITS] = 0
-
-
-class Person(Shape):
-    """Somebody of ours."""
-
-    id: str
-    name: str
 
 
 class Customer(Shape):
@@ -239,7 +237,7 @@ class EscalationMark(Shape):
 
 
 class Order(Shape):
-    """One order. `first_promised_by` is never rewritten."""
+    """One order. `first_promised_by` is never rewritten. Lists leave out `plan` and `promises`, the first one first."""
 
     ref: str
     external_id: str | None
@@ -264,6 +262,8 @@ class Order(Shape):
     handed_over_at: datetime | None
     delivered_at: datetime | None
     closed_at: datetime | None
+    plan: list[PlanStep] = ABSENT
+    promises: list[GivenPromise] = ABSENT
 
 
 class OrderPage(Shape):

@@ -74,6 +74,7 @@ OUTCOMES = {
     Outcome.NO_ANSWER: "No answer",
     Outcome.BOUGHT: "Bought",
 }
+AGREED = {True: "the customer agreed", False: "the customer did not agree", None: ""}
 SUBSTITUTIONS = {
     Substitution.ASK: "ask first",
     Substitution.LISTED: "the usual substitutes are fine",
