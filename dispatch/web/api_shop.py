@@ -18,6 +18,8 @@ from ..procurement.service import (
     put_supplier,
     supplier_shape,
 )
+from ..promise import absence
+from ..promise.guard import Say
 from ..staff import service as staff
 from ..staff.tables import Staff
 from . import schemas_shop as shapes
@@ -136,11 +138,10 @@ def add_person(call: Call[shapes.StaffIn, NoQuery]) -> Answer:
 def change_person(call: Call[shapes.StaffChanges, NoQuery], staff_id: int) -> Answer:
     """Change somebody."""
     changes = call.body.given()
-    # Nothing is at stake as long as nobody guards the promises: with or without force it is the same.
-    changes.pop("force", None)
+    say = Say(actor=call.caller.actor, force=changes.pop("force", False), reason=changes.pop("reason", None))
     if "branch" in changes:
         check_branch(call, changes["branch"])
-    row = staff.change_staff(call.session, staff_id, changes, call.now, region=call.region)
+    row = absence.change(call.session, staff_id, changes, call.now, region=call.region, say=say)
     return _person(call, row)
 
 
@@ -156,7 +157,8 @@ def change_person(call: Call[shapes.StaffChanges, NoQuery], staff_id: int) -> An
 def pause_person(call: Call[shapes.PauseIn, NoQuery], staff_id: int) -> Answer:
     """Not to be asked until then."""
     given = call.body
-    row = staff.pause(call.session, staff_id, call.now, until=given.until, reason=given.reason)
+    say = Say(actor=call.caller.actor, force=given.force, reason=given.reason)
+    row = absence.pause(call.session, staff_id, call.now, until=given.until, say=say)
     return _person(call, row)
 
 

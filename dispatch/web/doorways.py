@@ -10,6 +10,7 @@ from .api import PREFIX, make_blueprint
 from .api_calls import calls, texts
 from .api_offers import substitutions
 from .api_orders import orders
+from .api_pins import pinned
 from .api_quotes import quotes
 from .api_shop import branches, goods, people
 from .api_suppliers import suppliers
@@ -17,7 +18,7 @@ from .auth import current_runtime, limiter
 from .errors import handle_errors
 from .openapi import make_docs_blueprint
 
-REGISTRIES = (branches, people, goods, quotes, orders, suppliers, substitutions, calls, texts)
+REGISTRIES = (branches, people, goods, quotes, orders, pinned, suppliers, substitutions, calls, texts)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

@@ -24,8 +24,8 @@ from .tables import Access
 Refusal = Invalid | StaleVersion | MoveNotAllowed | Conflict
 # In the order in which they stand on the page.
 FIELDS = (
-    "staff_id", "pin", "kept_until", "supplier", "ready_at", "by", "why_not", "note", "reason", "address", "travel",
-    "promised_by", "why",
+    "staff_id", "pin_on", "pin", "kept_until", "supplier", "ready_at", "by", "why_not", "note", "reason", "address",
+    "travel", "promised_by", "why",
 )  # fmt: skip
 NAMES = {"address.text": "address", "travel_minutes": "travel", "lines": "item-0"}
 
@@ -246,6 +246,7 @@ def change_order(ref: str) -> ResponseReturnValue:
         if promised_by and promised_by != local_field(order.promised_by, order.branch.timezone):
             changes["promised_by"] = local_instant(promised_by, order.branch.timezone, field="promised_by")
             changes["why"] = text("why")
+            changes["agreed"] = {"yes": True, "no": False}.get(request.form.get("agreed", ""))
         promise.change(session, ref, changes, now(), actor=me().actor, if_version=version())
         return f"{order.ref} is saved."
 

@@ -26,6 +26,7 @@ from .board_view import is_taken, people_here, status_words, what_words
 from .call_view import call_lists
 from .line_forms import CHANGEABLE
 from .people_view import everybody
+from .plan_view import ledger, plan_part
 
 KINDS = {
     Kind.PAGE: "asked for help",
@@ -72,6 +73,7 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
     act = next_act(shape, people, is_board=False)
     calls, _ = list_escalations(session, order=ref, limit=20)
     whom_to_ring = call_lists(session, order, now)
+    staff = everybody(session, now)
     return {
         "order": shape,
         "place": place,
@@ -84,7 +86,9 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         "whom_to_ring": whom_to_ring,
         "reasons": [(why.value, words.WHY_NOT[why]) for why in words.WhyNot],
         "suppliers": list(shops.items()),
-        "people": [(person["id"], person["name"]) for person in everybody(session, now)],
+        "people": [(person["id"], person["name"]) for person in staff],
+        **plan_part(session, order, shape, staff, now),
+        "promises": [_promise(promise, place) for promise in ledger(session, order)],
         "calls": [_call(call, place) for call in calls],
         "texts": [text_view(text, place) for text in list_messages(session, order_id=order.id).items],
         "events": [
@@ -97,6 +101,12 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
         "items": session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all(),
     }
+
+
+def _promise(promise: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """A promise as it was given."""
+    agreed = words.AGREED[promise["agreed"]] if promise["number"] > 1 else ""
+    return {**promise, "by": place.long(promise["promised_by"]), "at": place.short(promise["made_at"]), "said": agreed}
 
 
 def _head(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from . import (
     offer_pages,
     order_pages,
     people_pages,
+    plan_pages,
     report_pages,
     setup,
     staff_pages,
@@ -29,8 +30,8 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, intake, order_pages, offer_pages, call_pages, people_pages, stock_pages, texts_page,
-    report_pages, staff_pages, customer_pages,
+    login, setup, board, intake, order_pages, offer_pages, call_pages, plan_pages, people_pages, stock_pages,
+    texts_page, report_pages, staff_pages, customer_pages,
 )  # fmt: skip
 
 

@@ -10,21 +10,25 @@ from flask import Flask, flash, make_response, redirect, render_template, reques
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Conflict, FieldError, Invalid
+from ..foundation.errors import Conflict, FieldError, Invalid, PromisesAtStake
 from ..orders.branches import get_branch
+from ..promise import absence
 from ..staff import service as staff
 from ..staff.rules import Role
 from ..staff.service import NewStaff
+from ..staff.tables import Staff
 from . import words
 from .auth import current_runtime as runtime
 from .forms import complaints_of, local_instant
 from .people_view import everybody, state_words
 from .sessions import me, now, signed_in
+from .stake_page import ask_again, typed_say
 from .tables import Access
 
 MAIN = "main"
 FIELDS = ("name", "phone", "role", "shifts", "until", "reason", "starts_at", "ends_at")
 SPANS = {"30": "30 minutes", "60": "1 hour", "120": "2 hours", "rest": "the rest of today"}
+ASKS = {"Pause": "Pause", "Go home": "Going home:", "Save": "Change"}
 Refusal = Invalid | Conflict
 
 
@@ -34,6 +38,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/people", view_func=add_person, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>", view_func=change_person, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>/pause", view_func=pause_person, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>/home", view_func=go_home, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>/back", view_func=end_pause, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>/shifts", view_func=add_shift, methods=["POST"])
 
@@ -73,6 +78,16 @@ def _save(work: Callable[[Session], str], *, staff_id: int | None = None) -> Res
         return _page(error, staff_id=staff_id)
     flash(said)
     return redirect("/people", 303)
+
+
+def _guarded(work: Callable[[Session], str], staff_id: int, *, deed: str) -> ResponseReturnValue:
+    """The same for what may take the last way to keep a promise: that is asked about first."""
+    try:
+        return _save(work, staff_id=staff_id)
+    except PromisesAtStake as refusal:
+        with runtime().db.snapshot() as session:
+            name = session.get_one(Staff, staff_id).name
+        return ask_again(refusal, title=f"{ASKS[deed]} {name}?", deed=deed, back="/people")
 
 
 def _typed(name: str) -> str:
@@ -119,10 +134,11 @@ def change_person(staff_id: int) -> ResponseReturnValue:
             changes["is_active"] = False
         if not changes["name"]:
             raise Invalid("name", "is empty: who is it?")
-        person = staff.change_staff(session, staff_id, changes, now(), region=runtime().settings.default_region)
+        region = runtime().settings.default_region
+        person = absence.change(session, staff_id, changes, now(), region=region, say=typed_say())
         return f"{person.name} is saved."
 
-    return _save(work, staff_id=staff_id)
+    return _guarded(work, staff_id, deed="Save")
 
 
 def _until(timezone: str) -> datetime:
@@ -144,10 +160,20 @@ def pause_person(staff_id: int) -> ResponseReturnValue:
     def work(session: Session) -> str:
         timezone = get_branch(session, MAIN).timezone
         until = _until(timezone)
-        person = staff.pause(session, staff_id, now(), until=until, reason=_typed("reason") or None)
+        person = absence.pause(session, staff_id, now(), until=until, say=typed_say())
         return f"{person.name} is not asked until {words.clock_words(until, timezone, now=now())}."
 
-    return _save(work, staff_id=staff_id)
+    return _guarded(work, staff_id, deed="Pause")
+
+
+@signed_in(Access.OPS)
+def go_home(staff_id: int) -> ResponseReturnValue:
+    """One tap: not to be asked until the end of the shift."""
+
+    def work(session: Session) -> str:
+        return f"{absence.go_home(session, staff_id, now(), say=typed_say()).name} goes home."
+
+    return _guarded(work, staff_id, deed="Go home")
 
 
 @signed_in(Access.OPS)

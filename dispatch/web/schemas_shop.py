@@ -124,7 +124,7 @@ class StaffIn(Body):
 
 
 class StaffChanges(Body):
-    """What is to be changed. `force`: also when it takes the last way to keep a promise."""
+    """What is to be changed. `force`: also when it takes the last way to keep a promise; `reason`: why, then."""
 
     name: Name = ABSENT
     phone: Phone = ABSENT
@@ -134,6 +134,7 @@ class StaffChanges(Body):
     on_call: bool = ABSENT
     is_active: bool = ABSENT
     force: bool = False
+    reason: Annotated[Words, Field(max_length=300)] | None = None
 
 
 class PauseIn(Body):

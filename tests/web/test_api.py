@@ -77,7 +77,9 @@ def test_every_role_may_what_it_may(sqlite_api: Api) -> None:
     for role in Access:
         caller = sqlite_api.as_(role)
         for operation in (operation for registry in REGISTRIES for operation in registry.operations):
-            path = operation.path.format(code="x", staff_id=1, sku="x", ref="ZZZZ", line_id=1, escalation_id=1)
+            path = operation.path.format(
+                code="x", staff_id=1, sku="x", ref="ZZZZ", line_id=1, escalation_id=1, task="deliver"
+            )
             answer = caller.call(operation.method, path, {})
             is_refused = standing.index(role) < standing.index(operation.access)
             assert (answer.status_code == 403) == is_refused, (role, operation.name, answer.text)
@@ -260,7 +262,7 @@ def test_promises_at_stake_are_listed(sqlite_api: Api, monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> None:
         raise PromisesAtStake("Nobody else could carry it.", promises=[promise])
 
-    monkeypatch.setattr(api_shop.staff, "pause", refuse)
+    monkeypatch.setattr(api_shop.absence, "pause", refuse)
     answer = sqlite_api.put("/staff/1/pause", {"until": "2026-11-24T20:00:00+05:30"})
     assert answer.status_code == 409
     assert answer.json["promises_at_stake"] == [promise | {"promised_by": "2026-11-24T08:30:00+00:00"}]

@@ -190,7 +190,7 @@ def test_a_bad_pause_is_shown_again(desk: Desk, form: dict[str, str], complaint:
 
 def test_the_rest_of_today_ends_at_midnight_in_the_shop(desk: Desk) -> None:
     ravi = person(desk, "Ravi Kumar").id
-    desk.post(f"/people/{ravi}/pause", {"span": "rest"}, page="/people")
+    desk.post(f"/people/{ravi}/pause", {"span": "rest", "force": "1", "reason": "ill"}, page="/people")
     assert "paused until 25 Nov 00:00" in desk.get("/people").text
 
 
