@@ -74,6 +74,7 @@ def earliest(at: FactsAt, now: datetime) -> datetime | None:
 
     `at`: the facts for a promise at that instant. What began `watch_minutes` from now would be there at `project`, and
     `project` and `act_by` are adjoint: a promise at that instant or later has that much slack, an earlier one has not.
+    With errands to several shops, which are shared out from the promise, a somewhat earlier one may have it too.
     """
     asked, found = now, None
     for _ in range(MOST_TRIES):
