@@ -24,6 +24,7 @@ KNOWN = {
     "DISPATCH_LOCAL_URL": "as this machine sees us, for simulated phones; `dispatch up` sets it",
     "DISPATCH_SIMULATOR_URL": "where the simulated phones are; `dispatch up` sets it",
     "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
+    "DISPATCH_HEARTBEAT_URL": "asked for once a minute while all is well",
     "TWILIO_ACCOUNT_SID": "the Twilio account",
     "TWILIO_AUTH_TOKEN": "its auth token; also signs Twilio's webhooks",
     "TWILIO_MESSAGING_SERVICE_SID": "send through this messaging service",
@@ -108,6 +109,7 @@ def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = N
         twilio=_twilio(env, key or ""),
         worker_concurrency=int(concurrency or 8),
         texts_per_second=env.number("DISPATCH_TEXTS_PER_SECOND", None, least=0.01, most=1000),
+        heartbeat_url=_heartbeat_url(env),
     )
     if env.complaints:
         raise ConfigurationError(env.complaints)
@@ -119,6 +121,14 @@ def _kept_secret() -> str | None:
         return (INSTANCE / "secret_key").read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
+
+
+def _heartbeat_url(env: Environment) -> str | None:
+    url = env.get("DISPATCH_HEARTBEAT_URL")
+    if url and not re.match(r"https?://[^\s/]+", url):
+        env.complaints.append("DISPATCH_HEARTBEAT_URL: start it with https://")
+        return None
+    return url
 
 
 def _database_url(env: Environment) -> str:

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 
 from .customers.offer_notices import heard_of_notice
 from .customers.service import relay_events
+from .escalation.audit import SAID, Neglect, neglected
 from .escalation.inbound import handle_inbound
 from .escalation.service import heard_from_provider, tend
 from .foundation.db import insert_or_update, once_more
 from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
+from .foundation.outside import ping
 from .messaging.delivery import Delivery
 from .messaging.service import Settled, record_failure, unhandled
-from .orders.rules import OPEN
-from .orders.tables import Branch, Heartbeat, Order, OrderEvent, Timetable
+from .orders.tables import Branch, Heartbeat, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
 from .promise import quotes
 from .promise.learning import collect, is_due, recalibrate
@@ -31,6 +32,8 @@ MOST_ATTEMPTS = 5
 # An order whose look failed is looked at again after this, so that it can't keep the others from theirs.
 AFTER_FAILURE = timedelta(seconds=30)
 AFTER_BUSY = timedelta(seconds=2)
+# Rounds that were silent for so long have stopped.
+SILENCE = timedelta(seconds=60)
 
 
 def watch(runtime: Runtime) -> int:
@@ -131,19 +134,32 @@ def _heard(session: Session, settled: Settled, now: datetime) -> None:
 
 
 def audit(runtime: Runtime) -> int:
-    """Look for open orders that nobody will ever look at again, and have them looked at, loudly; how many."""
+    """Look for what should have happened and has not, say so loudly, and have it looked at; how much was found."""
     now = runtime.clock.now()
     with runtime.db.transaction() as session:
-        forgotten = (
-            select(Order.id)
-            .outerjoin(Timetable, Timetable.order_id == Order.id)
-            .where(Order.status.in_(OPEN), Timetable.next_check_at.is_(None), Order.promised_by > now)
-        )
-        ids = session.scalars(forgotten).all()
-        if ids:
-            log.warning("open orders without a next look", count=len(ids))
-            rearm(session, ids, now)
-    return len(ids)
+        found = neglected(session, now)
+        for what, ids in found.items():
+            log.error(SAID[what], count=len(ids), neglect=what)
+        orders = {order_id for what, ids in found.items() if what is not Neglect.WAITING for order_id in ids}
+        rearm(session, orders, now)
+        insert_or_update(session, Heartbeat, {"name": "audit"}, {"at": now})
+    return sum(len(ids) for ids in found.values())
+
+
+def report_outside(runtime: Runtime) -> bool:
+    """Tell whoever watches us from outside that promises are being watched; silent when they are not, or not asked to.
+
+    The address comes from the settings; true when it was told.
+    """
+    url, now = runtime.settings.heartbeat_url, runtime.clock.now()
+    if url is None:
+        return False
+    with runtime.db.snapshot() as session:
+        at = session.scalars(select(Heartbeat.at).where(Heartbeat.name == "watch")).first()
+        if at is None or now - at > SILENCE or neglected(session, now):
+            log.error("not well: the outside is not told that we are")
+            return False
+    return ping(url)
 
 
 def learn(runtime: Runtime) -> int:

@@ -159,6 +159,7 @@ class Worker:
     def _audit(self) -> None:
         try:
             rounds.audit(self._runtime)
+            rounds.report_outside(self._runtime)
         except Unavailable:
             log.warning("the audit waits for the database")
 

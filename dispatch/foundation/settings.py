@@ -34,6 +34,7 @@ class Settings:
     twilio: TwilioSettings | None = None
     worker_concurrency: int = 8
     texts_per_second: float | None = None
+    heartbeat_url: str | None = field(default=None, repr=False)
 
     @property
     def public_host(self) -> str:

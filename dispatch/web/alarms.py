@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from ..foundation.settings import Settings
+from ..foundation.types import can_be_texted
+from ..messaging.rules import TextState
 from ..messaging.service import opted_out, outage
+from ..messaging.tables import OutgoingText
 from ..orders.tables import Heartbeat
+from ..staff.rules import Role
 from ..staff.tables import Staff
 from . import guide, words
 
 SILENCE = timedelta(seconds=60)
+A_DAY = timedelta(hours=24)
 WATCH = "watch"
 
 
@@ -31,7 +36,14 @@ class Bar:
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     """Everything that must stand across the top just now."""
-    found = [_silence(session, now), _outage(session, now), _opted_out(session), *_demo(session, settings)]
+    found = [
+        _silence(session, now),
+        _outage(session, now),
+        _founder(session),
+        _opted_out(session),
+        _not_reached(session, now),
+        *_demo(session, settings),
+    ]
     return [bar for bar in found if bar]
 
 
@@ -68,6 +80,36 @@ def _opted_out(session: Session) -> Bar | None:
         return None
     verb = "has" if len(silent) == 1 else "have"
     text = f"{', '.join(silent)} {verb} sent STOP and can't be texted. Ask them to send START."
+    return Bar(text=text, link="/people", link_text="People")
+
+
+def _founder(session: Session) -> Bar | None:
+    """The last rung must reach somebody: said every day until it does."""
+    founders = session.execute(select(Staff.phone).where(Staff.is_active, Staff.role == Role.FOUNDER)).scalars().all()
+    reachable = [phone for phone in founders if can_be_texted(phone)]
+    if reachable and len(opted_out(session, reachable)) < len(reachable):
+        return None
+    what = "The founder can't be texted" if founders else "There is no founder"
+    text = f"{what}: a call for help that nobody else takes reaches nobody. Give a founder's mobile number."
+    return Bar(text=text, link="/people", link_text="People")
+
+
+def _not_reached(session: Session, now: datetime) -> Bar | None:
+    """Whose texts of the last day did not arrive, none of them: their number may be wrong."""
+    bad = case((OutgoingText.state.in_((TextState.UNDELIVERED, TextState.FAILED)), 1), else_=0)
+    query = (
+        select(Staff.name)
+        .join(OutgoingText, OutgoingText.staff_id == Staff.id)
+        .where(Staff.is_active, OutgoingText.created_at > now - A_DAY, OutgoingText.settled_at.is_not(None))
+        .where(OutgoingText.state.in_((TextState.UNDELIVERED, TextState.FAILED, TextState.DELIVERED)))
+        .group_by(Staff.id, Staff.name)
+        .having(func.sum(bad) == func.count())
+        .order_by(Staff.name)
+    )
+    names = session.scalars(query).all()
+    if not names:
+        return None
+    text = f"No text of the last day reached {', '.join(names)}: check the number, or ask them."
     return Bar(text=text, link="/people", link_text="People")
 
 

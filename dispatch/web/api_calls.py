@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ..escalation.spoken import answer_for_staff
 from ..escalation.queries import get_escalation, list_escalations
+from ..escalation.spoken import answer_for_staff
 from ..foundation.settings import TwilioSettings
 from ..foundation.types import parse_phone
 from ..messaging.queries import OUT, Message, list_messages

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ..escalation.audit import Neglect, neglected
 from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation
 from ..foundation import migrate
@@ -114,6 +115,9 @@ class _Figures(Collector):
         unsent, overdue = oldest_unsent_seconds(session, now), _overdue_checks(session, now)
         yield GaugeMetricFamily("dispatch_oldest_unsent_seconds", "How long a due text has waited", value=unsent)
         yield GaugeMetricFamily("dispatch_overdue_checks", "Orders nobody looked at in time", value=overdue)
+        forgotten = neglected(session, now)
+        counts = {what.value: len(forgotten.get(what, ())) for what in Neglect}
+        yield _counts("dispatch_neglected", "What should have happened a minute ago and has not", "what", counts)
         ages = {name: (now - at).total_seconds() for name, at in session.execute(select(Heartbeat.name, Heartbeat.at))}
         yield _counts("dispatch_last_round_age_seconds", "Since each round last ran to its end", "round", ages)
 

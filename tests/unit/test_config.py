@@ -73,6 +73,7 @@ def test_everything_set() -> None:
         ({"DISPATCH_WORKER_CONCURRENCY": "65"}, "DISPATCH_WORKER_CONCURRENCY: '65'"),
         ({"DISPATCH_WORKER_CONCURRENCY": "nan"}, "DISPATCH_WORKER_CONCURRENCY: 'nan'"),
         ({"DISPATCH_TEXTS_PER_SECOND": "0"}, "DISPATCH_TEXTS_PER_SECOND: '0'"),
+        ({"DISPATCH_HEARTBEAT_URL": "example.com/beat"}, "DISPATCH_HEARTBEAT_URL: start it with https://"),
         ({"DISPATCH_TWILIO_URL": "api.twilio.com"}, "DISPATCH_TWILIO_URL: give an address"),
         ({"DISPATCH_TWILIO_URL": "http://api.example.com"}, "DISPATCH_TWILIO_URL: plain http"),
         ({"DISPATCH_TWILIO_URL": "http://127.0.0.1.example.com"}, "DISPATCH_TWILIO_URL: plain http"),

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from dispatch.messaging.rules import Kind
+from dispatch.messaging.rules import Kind, TextState
 from dispatch.messaging.service import Draft, enqueue, opt_out
+from dispatch.messaging.tables import OutgoingText
 from dispatch.orders.rules import Move
 from dispatch.orders.tables import Heartbeat, Order
 from dispatch.promise import service as promise
+from dispatch.staff.rules import Role
 from dispatch.staff.tables import Pause, Staff
 from dispatch.web import pages
 from tests import factories
@@ -106,6 +108,35 @@ def test_the_board_says_who_sent_stop(desk: Desk) -> None:
     assert "Ravi Kumar has sent STOP" in desk.get("/").text
     # t for texted: the list of people says so too.
     assert "can&#39;t be texted" in desk.get("/people").text
+
+
+def test_the_board_says_every_day_that_the_founder_can_not_be_reached(desk: Desk) -> None:
+    found = "a call for help that nobody else takes reaches nobody"
+    with desk.db.transaction() as session:
+        for row in session.scalars(select(Staff).where(Staff.role == Role.FOUNDER)):
+            row.is_active = False
+    assert f"There is no founder: {found}" in desk.get("/").text
+    with desk.db.transaction() as session:
+        number = factories.make_person(session, desk.clock.now(), "Anand", role="founder", shifts=None)
+    assert found not in desk.get("/").text
+    with desk.db.transaction() as session:
+        opt_out(session, session.get_one(Staff, number).phone, desk.clock.now(), "STOP")
+    assert "The founder can&#39;t be texted" in desk.get("/").text
+
+
+def test_the_board_says_whom_no_text_reached(desk: Desk) -> None:
+    ravi = person(desk, "Ravi Kumar")
+    now = desk.clock.now()
+
+    def texted(state: TextState, key: str) -> None:
+        with desk.db.transaction() as session:
+            session.add(OutgoingText(key=key, kind=Kind.PAGE, state=state, to_phone=ravi.phone, body="?",
+                                     staff_id=ravi.id, due_at=now, created_at=now, settled_at=now))  # fmt: skip
+
+    texted(TextState.UNDELIVERED, "a")
+    assert "No text of the last day reached Ravi Kumar" in desk.get("/").text
+    texted(TextState.DELIVERED, "b")
+    assert "No text of the last day" not in desk.get("/").text
 
 
 def test_the_board_says_that_phones_are_simulated(desk: Desk) -> None:
