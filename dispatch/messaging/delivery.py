@@ -18,9 +18,10 @@ from ..foundation.tokens import Links
 from .gateway import Attempt, Outcome, SentText, TextGateway
 from .rows import Claimed, Settled
 from .rules import Channel, validity_seconds
+from .sender import Release, note_failure, note_success, ready_at, release
+from .sender_rules import CLOSED, is_failure
 from .service import (
     Look,
-    claim,
     claim_expired,
     give_back,
     missing_receipts,
@@ -30,7 +31,6 @@ from .service import (
     settle_found,
     sweep,
 )
-from .wording import segments
 
 log = get_logger("messaging.delivery")
 
@@ -44,45 +44,6 @@ SEND_SECONDS = 25
 CLAIMED_PER_THREAD = 4
 LOOKS_AT_A_TIME = 20
 SETTLE_TRIES = 3
-
-
-class Pace:
-    """A bucket of segments that fills with time: what the sender's number may send. Without a rate it never empties.
-
-    It is this process's own; several workers share a number by dividing the rate among them.
-    """
-
-    def __init__(self, per_second: float | None, now: datetime) -> None:
-        self._rate = per_second
-        self._most = max(1.0, per_second or 0.0)
-        self._held = self._most
-        self._at = now
-        self._lock = threading.Lock()
-
-    def allowance(self, now: datetime, most: int) -> int:
-        """How many texts may leave now, at most `most`."""
-        if self._rate is None:
-            return most
-        with self._lock:
-            self._fill(now)
-            return max(0, min(most, int(self._held)))
-
-    def spend(self, units: int) -> None:
-        """Segments that are leaving; a long text leaves a debt that the next ones wait for."""
-        with self._lock:
-            self._held -= units
-
-    def ready_at(self, now: datetime) -> datetime:
-        """When one more text may leave."""
-        if self._rate is None:
-            return now
-        with self._lock:
-            self._fill(now)
-            return now + timedelta(seconds=max(0.0, (1 - self._held) / self._rate))
-
-    def _fill(self, now: datetime) -> None:
-        self._held = min(self._most, self._held + (now - self._at).total_seconds() * (self._rate or 0))
-        self._at = now
 
 
 class Delivery:
@@ -108,7 +69,10 @@ class Delivery:
         self._clock = clock
         self._base = links.base
         self._batch = concurrency * CLAIMED_PER_THREAD
-        self._pace = Pace(texts_per_second, clock.now())
+        self._per_second = texts_per_second
+        # What is being sent just now. `_has_trouble`: a success would be news.
+        self._release = Release(texts=(), circuit=CLOSED)
+        self._has_trouble = self._is_paused = False
         self._on_settled = on_settled
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="delivery")
         self._is_closing = threading.Event()
@@ -141,8 +105,7 @@ class Delivery:
     def next_due_at(self) -> datetime | None:
         """When `run_once` has something to do next, the sender's pace included; None when all is quiet."""
         with self._db.snapshot() as session:
-            due = next_due_at(session)
-        return None if due is None else max(due, self._pace.ready_at(self._clock.now()))
+            return next_due_at(session, ready_at(session, self._clock.now(), per_second=self._per_second))
 
     def close(self) -> None:
         """Finish what is in hand and give back what is not begun; a round that runs in another thread ends soon."""
@@ -160,14 +123,17 @@ class Delivery:
         return len(changes)
 
     def _send_due(self) -> int:
-        now = self._clock.now()
-        allowed = self._pace.allowance(now, self._batch)
-        if not allowed:
-            return 0
         with self._db.transaction() as session:
-            texts = claim(session, now, limit=allowed, lease_seconds=LEASE_SECONDS)
-        self._pace.spend(sum(segments(text.body).count for text in texts))
-        return self._each(self._deliver, texts)
+            released = release(
+                session,
+                self._clock.now(),
+                limit=self._batch,
+                per_second=self._per_second,
+                lease_seconds=LEASE_SECONDS,
+            )
+        self._release, self._is_paused = released, False
+        self._has_trouble = not released.circuit.is_quiet
+        return self._each(self._deliver, released.texts)
 
     def _reconcile(self) -> int:
         with self._db.transaction() as session:
@@ -189,7 +155,8 @@ class Delivery:
         return len(running)
 
     def _deliver(self, text: Claimed) -> None:
-        if self._is_closing.is_set() or self._clock.now() > text.lease_until - timedelta(seconds=SEND_SECONDS):
+        is_over = self._is_closing.is_set() or self._is_paused
+        if is_over or self._clock.now() > text.lease_until - timedelta(seconds=SEND_SECONDS):
             with self._db.transaction() as session:
                 give_back(session, text, self._clock.now())
             return
@@ -197,6 +164,22 @@ class Delivery:
         if attempt.outcome is not Outcome.ACCEPTED:
             log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
         self._settle(lambda session, now: settle(session, text, attempt, now))
+        self._judge(attempt)
+
+    def _judge(self, attempt: Attempt) -> None:
+        """Have the circuit know how the provider does; costs nothing while all is well."""
+        if is_failure(attempt.outcome):
+            self._has_trouble = True
+            with self._db.transaction() as session:
+                circuit = note_failure(session, attempt, self._clock.now(), is_probe=self._release.is_probe)
+            # The rest of this batch would fail too: it is given back.
+            self._is_paused = circuit.is_open
+        elif self._has_trouble:
+            with self._db.transaction() as session:
+                was_open = note_success(session, self._clock.now())
+            self._has_trouble = self._is_paused = False
+            if was_open:
+                log.info("the provider takes texts again")
 
     def _send(self, text: Claimed) -> Attempt:
         # The number in the address proves whose send a receipt is about, also when the answer to it was lost.

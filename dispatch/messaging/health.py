@@ -28,12 +28,14 @@ class Outage:
     error: str
 
 
-def next_due_at(session: Session) -> datetime | None:
+def next_due_at(session: Session, ready_at: datetime | None = None) -> datetime | None:
     """When there is something to do next: a text to send, one in doubt to ask about. None when all is quiet.
 
-    In the past when work is waiting now, also while the sender's pace holds it back.
+    In the past when work is waiting now; a text to send not before `ready_at`, when the sender may send again.
     """
     queued = session.scalar(select(func.min(columns.due_at)).where(IS_QUEUED))
+    if queued is not None and ready_at is not None:
+        queued = max(queued, ready_at)
     leased = session.scalar(select(func.min(columns.lease_until)).where(IS_SENDING))
     return min((at for at in (queued, leased) if at is not None), default=None)
 

@@ -13,12 +13,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from .rules import Channel, Kind, TextState, is_unreachable
-from .tables import Consent, InboundText, OutgoingText, Receipt
+from .tables import Consent, InboundText, OutgoingText, Receipt, Sender
 
 outbox: Table = OutgoingText.__table__  # type: ignore[assignment]
 receipts: Table = Receipt.__table__  # type: ignore[assignment]
 inbound_texts: Table = InboundText.__table__  # type: ignore[assignment]
 consents: Table = Consent.__table__  # type: ignore[assignment]
+sender: Table = Sender.__table__  # type: ignore[assignment]
 columns = outbox.c
 before = outbox.alias("before")
 
@@ -114,7 +115,7 @@ def claimed(rows: Sequence[Row[Any]]) -> list[Claimed]:
             useful_until=row.useful_until,
             created_at=row.created_at,
         )
-        for row in sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))
+        for row in sorted(rows, key=lambda row: (row.priority, row.useful_until or row.due_at, row.due_at, row.id))
     ]
 
 

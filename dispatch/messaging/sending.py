@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from .consent import opt_out
@@ -76,10 +76,12 @@ CAN_RETRY = and_(
     columns.due_at <= bindparam("now"),
 )
 RETRY_HELD = _sweep(CAN_RETRY, {"state": TextState.QUEUED, "hold": None})
+# Within a kind the least time left goes first. No index serves this order: what is due is few, or the sender is slow.
+TIME_LEFT = func.coalesce(columns.useful_until, columns.due_at)
 CLAIM = (
     update(outbox)
     .where(
-        columns.id.in_(select(taken(is_sendable(), columns.priority, columns.due_at).c.id)),
+        columns.id.in_(select(taken(is_sendable(), columns.priority, TIME_LEFT, columns.due_at).c.id)),
         # The proof: of two that found the same row, the second matches nothing.
         literally(columns.state, TextState.QUEUED),
     )
@@ -160,7 +162,9 @@ def settle(session: Session, text: Claimed, attempt: Attempt, now: datetime) -> 
 
 def _after(attempt: Attempt, row: Row[Any], now: datetime) -> dict[str, Any]:
     """The columns that an attempt without success changes."""
-    if attempt.outcome in {Outcome.RECIPIENT, Outcome.CONTENT}:
+    # What keeps a call from being placed says nothing of texts: they are not held up for it.
+    is_refused_call = row.channel is Channel.CALL and attempt.outcome is Outcome.CONFIGURATION
+    if is_refused_call or attempt.outcome in {Outcome.RECIPIENT, Outcome.CONTENT}:
         return {"state": TextState.FAILED, "settled_at": now, "failing_since": None, **FREE}
     if attempt.outcome is Outcome.CONFIGURATION:
         later = now + timedelta(seconds=HELD_RETRY_SECONDS)
@@ -185,8 +189,8 @@ def settle_found(session: Session, text: Claimed, found: Sequence[SentText] | No
     """Settle a text in doubt by what the provider has; `found` are its texts to that number, None if it can't be asked.
 
     There, and nobody else's: sent. Not there: by its kind (rules.RESENT_WHEN_ABSENT) queued once more, or held for a
-    person to decide. Can't be asked: later, further apart each time. A call leaves no words to look for, and a second
-    ring does no harm. None when the claim was taken over.
+    person to decide. Can't be asked: later, further apart each time. A call leaves no words to look for and is not made
+    again: it counts as failed until its receipt, which names its row, says better. None when the claim was taken over.
     """
     row = _fenced(session, text)
     if row is None:
@@ -199,6 +203,9 @@ def settle_found(session: Session, text: Claimed, found: Sequence[SentText] | No
     ours = our_text(row.body, among=found, not_sids=frozenset(owned - {None}))
     if ours is not None and row.channel is Channel.SMS:
         return accept(session, row, sid=ours.sid, status=ours.status, error_code=ours.error_code, now=now)
+    if row.channel is Channel.CALL:
+        lost = {"state": TextState.FAILED, "error": "unknown whether it rang", "settled_at": now}
+        return _write(session, row, {**lost, "failing_since": None, **FREE})
     if row.kind in RESENT_WHEN_ABSENT:
         return _write(session, row, {"looks": 0, **_queued(row, now, now)})
     held = {"state": TextState.HELD, "hold": Hold.UNSURE, "error": "unknown whether it was sent"}

@@ -70,6 +70,28 @@ class OutgoingText(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Sender(Base):
+    """How our number is doing with the provider: one row, so that all workers agree.
+
+    `free_at`: the pace, see `sender_rules.Pace`. The rest is the circuit: while `opened_at` is set nothing is sent but
+    one text at each `probe_at`.
+    """
+
+    __tablename__ = "sender"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="only_one"),
+        CheckConstraint("(opened_at IS NULL) = (probe_at IS NULL)", name="open_with_a_probe"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    free_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(server_default="0")
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probes: Mapped[int] = mapped_column(server_default="0")
+    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Receipt(Base):
     """What the provider said of one text, each status once."""
 

@@ -43,7 +43,7 @@ from tests.postgres import PostgresServer
 from tests.world import at_once
 
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
-SEEDED = {"branches"}
+SEEDED = {"branches", "sender"}
 
 
 def every_table() -> list[Table]:
