@@ -75,7 +75,7 @@ def test_pins(api: Api) -> None:
     ("task", "body", "status"),
     [
         ("deliver", {"staff_id": "BUYER"}, 422),
-        ("deliver", {"staff_id": "999"}, 422),
+        ("deliver", {"staff_id": "999999999"}, 422),
         ("deliver", {}, 422),
         ("deliver", {"staff_id": "FOUNDER"}, 409),
         ("procure", {"staff_id": "BUYER"}, 409),
