@@ -302,7 +302,7 @@ def test_two_forced_at_the_same_moment_both_pass(shop: World) -> None:
     shop.person("Sita")
     refs = [place(shop, time, f"{n} Park Road") for n, time in enumerate(("17:00", "18:00", "18:30"))]
     shop.tick()
-    at_once([lambda name=name: pause(shop, name, "19:00", force=True) for name in ("Ravi", "Sita")])  # type: ignore[misc]
+    at_once([lambda: pause(shop, "Ravi", "19:00", force=True), lambda: pause(shop, "Sita", "19:00", force=True)])
     assert len(shop.look(select(Pause))) == 2
     shop.tick()
     assert [shop.level(ref) for ref in refs] == ["at_risk"] * 3
