@@ -279,7 +279,9 @@ def test_bad_input_is_refused_forced_or_not(shop: World) -> None:
         with pytest.raises(Invalid):
             pause(shop, "Ravi", "13:00", force=force)
         with pytest.raises(NotFound):
-            shop.do(lambda s, f=force: absence.pause(s, 999_999_999, shop.now, until=shop.at("19:00"), say=say(force=f)))
+            shop.do(
+                lambda s, f=force: absence.pause(s, 999_999_999, shop.now, until=shop.at("19:00"), say=say(force=f))
+            )
 
 
 def test_of_two_who_pause_at_the_same_moment_only_one_passes(shop: World) -> None:
