@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -90,8 +89,3 @@ class Person:
         if not self.reachable or self.is_paused(now):
             return False
         return self.can_always_be_asked or self.on_call or self.is_available(now)
-
-
-def windows_for(people: Sequence[Person], skill: Skill) -> list[Span]:
-    """Every window of everybody who may do it; windows of different people are not merged, one person does one step."""
-    return sorted({span for person in people if person.can(skill) for span in person.windows()})

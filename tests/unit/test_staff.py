@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch.foundation.hours import Span
-from dispatch.staff.rules import MAY_DO, Person, Role, Skill, windows_for
+from dispatch.staff.rules import MAY_DO, Person, Role, Skill
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -83,9 +83,3 @@ def test_windows_are_shifts_merged_without_pauses() -> None:
     somebody = person(shifts=(span(0, 3), span(2, 5), span(6, 7)), pauses=(span(1, 2), span(4, 6.5)))
     assert somebody.windows() == (span(0, 1), span(2, 4), span(6.5, 7))
     assert person(shifts=(span(0, 3),), reachable=False).windows() == ()
-
-
-def test_windows_of_two_people_are_not_merged() -> None:
-    people = [person(shifts=(span(0, 2),)), person(id=2, shifts=(span(1, 3),)), person(id=3, role=Role.BUYER)]
-    assert windows_for(people, Skill.DELIVER) == [span(0, 2), span(1, 3)]
-    assert windows_for(people, Skill.PROCURE) == []
