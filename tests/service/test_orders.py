@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from dispatch.foundation.errors import Conflict, Invalid, MoveNotAllowed, NotFound, StaleVersion
 from dispatch.messaging.service import opt_out
@@ -17,7 +17,7 @@ from dispatch.orders.service import NewLine, ProcurementNews, find_order, lock_o
 from dispatch.orders.tables import Order, Promise, Timetable
 from dispatch.orders.timetable import generation, rearm, set_next_check
 from dispatch.promise import service as promise
-from dispatch.promise.facts import gather
+from dispatch.promise.facts import gather, gather_all
 from dispatch.promise.tables import Watch
 from dispatch.staff import service as staff
 from tests import factories
@@ -440,6 +440,32 @@ def test_a_look_takes_the_same_number_of_queries_whatever_the_order_holds(shop: 
         shop.person(f"P{n}")
     assert cost(30) == few
     assert few <= 12
+
+
+def test_the_facts_of_fifty_orders_take_as_many_queries_as_those_of_one(shop: World) -> None:
+    for number in range(3):
+        shop.supplier(f"shop-{number}")
+        shop.item(f"sku-{number}", suppliers=(f"shop-{number}",))
+    for number in range(50):
+        shop.order("19:00", sku=f"sku-{number % 3}", address=f"{number} Park Road")
+
+    def cost(orders: int) -> int:
+        with shop.db.transaction() as session:
+            query = select(Order).options(selectinload(Order.lines), selectinload(Order.branch)).limit(orders)
+            rows = session.scalars(query).all()
+            assert len(rows) == orders
+            asked: list[str] = []
+            connection = session.connection()
+
+            def note(*arguments: Any) -> None:
+                asked.append(arguments[2])
+
+            event.listen(connection, "before_cursor_execute", note)
+            assert len(gather_all(session, rows, shop.now)) == orders
+            event.remove(connection, "before_cursor_execute", note)
+        return len(asked)
+
+    assert cost(50) == cost(1) <= 12
 
 
 # --- what customers hear ---------------------------------------------------------------------------------------------
