@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import timedelta
 
 
 class NoticeKind(enum.StrEnum):
@@ -29,3 +30,18 @@ OF_AN_OFFER = {
     "substitution_declined": None,
     "substitution_expired": None,
 }
+# News that makes earlier news pointless. What was promised, offered or chosen is never overtaken.
+OVERTAKES = {
+    NoticeKind.ON_ITS_WAY: frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY}),
+    NoticeKind.DELIVERED: frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY}),
+}
+CANCELLED = "cancelled"
+# No longer true once the order is cancelled.
+OF_AN_OPEN_ORDER = frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY})
+# Texts that wait longer than this wait for a provider, or for many others: then the customer hears the newest alone.
+STALE_AFTER = timedelta(minutes=1)
+
+
+def is_overtaken(earlier: NoticeKind, *, by: NoticeKind, waited: timedelta) -> bool:
+    """Whether a notice that has waited so long without leaving is pointless once the order has earned another."""
+    return earlier in OVERTAKES.get(by, frozenset()) and waited >= STALE_AFTER

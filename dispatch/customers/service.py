@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,13 +13,13 @@ from ..foundation.hours import local_text
 from ..foundation.log import get_logger
 from ..foundation.tokens import Links
 from ..messaging.rules import Kind
-from ..messaging.service import Draft, enqueue
+from ..messaging.service import Draft, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
 from ..orders.wording import first_name, things
 from ..staff.tables import Staff
 from .offer_notices import tell_of_offer, unreachable
-from .rules import EARNS, OF_AN_OFFER, NoticeKind
+from .rules import CANCELLED, EARNS, OF_AN_OFFER, OF_AN_OPEN_ORDER, NoticeKind, is_overtaken
 from .tables import Notice
 from .wording import Told, notice
 
@@ -30,6 +31,8 @@ USEFUL_FOR = {
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
 NEWS = timedelta(minutes=1)
+OVERTAKEN = "later news overtook it"
+NO_LONGER_TRUE = "the order was cancelled meanwhile"
 # A notice that could not be written for this long is for a person to give.
 TRIED_FOR = timedelta(minutes=5)
 
@@ -53,6 +56,8 @@ def _relay(session: Session, event: OrderEvent, now: datetime, *, links: Links) 
             event.relayed_at = now
             if kind is not None:
                 _tell(session, event, kind, now, links=links)
+            elif event.kind == CANCELLED:
+                _unsay(session, event.order_id, now)
             elif event.kind in OF_AN_OFFER:
                 tell_of_offer(session, event, now, links=links)
     except DBAPIError:
@@ -89,6 +94,32 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
             useful_until=now + USEFUL_FOR[kind],
         )
         row.outbox_id = enqueue(session, draft, now)
+        _overtake(session, order, kind, now)
+
+
+def _overtake(session: Session, order: Order, kind: NoticeKind, now: datetime) -> None:
+    """After an outage the customer hears the newest alone: what has waited for long and has not left is taken back."""
+    for old in _told_of(session, order.id):
+        if is_overtaken(old.kind, by=kind, waited=now - old.created_at):
+            _take_back(session, old, now, why=OVERTAKEN)
+
+
+def _unsay(session: Session, order_id: int, now: datetime) -> None:
+    """The order was cancelled: what was to be said of it is no longer true."""
+    for old in _told_of(session, order_id):
+        if old.kind in OF_AN_OPEN_ORDER:
+            _take_back(session, old, now, why=NO_LONGER_TRUE)
+
+
+def _told_of(session: Session, order_id: int) -> Sequence[Notice]:
+    said = (Notice.order_id == order_id, Notice.outbox_id.is_not(None), Notice.withheld.is_(None))
+    return session.scalars(select(Notice).where(*said).order_by(Notice.id)).all()
+
+
+def _take_back(session: Session, old: Notice, now: datetime, *, why: str) -> None:
+    # The text goes before its notice, as receipts lock them. One that is leaving just now is not tried a second time.
+    if old.outbox_id and withdraw(session, now=now, text_ids=[old.outbox_id], why=why):
+        old.withheld = why
 
 
 def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_news: bool) -> str | None:
@@ -96,9 +127,11 @@ def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_
     if why is not None:
         return why
     if order.status is Status.CANCELLED:
-        return "the order was cancelled meanwhile"
+        return NO_LONGER_TRUE
     # Delivered in the same breath: both are told, in their order.
     is_just_there = is_news and order.status is Status.DELIVERED
+    if kind is NoticeKind.CONFIRMED and not is_news and order.status in {Status.OUT_FOR_DELIVERY, Status.DELIVERED}:
+        return OVERTAKEN
     if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY and not is_just_there:
         return "it is not on its way any more"
     return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from dispatch.customers.rules import EARNS, NoticeKind
+from dispatch.customers.rules import EARNS, NoticeKind, is_overtaken
 from dispatch.customers.wording import Told, notice
 from dispatch.messaging.wording import segments
 
@@ -73,3 +74,17 @@ def test_every_notice_fits_and_keeps_its_link(kind: NoticeKind, monster: str, fi
 @pytest.mark.parametrize("kind", EARNS.values())
 def test_an_opt_out_word_is_never_asked_for(kind: NoticeKind) -> None:
     assert "STOP" not in notice(kind, told())
+
+
+NEWEST = {
+    NoticeKind.ON_ITS_WAY: {NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY},
+    NoticeKind.DELIVERED: {NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY},
+}
+
+
+@pytest.mark.parametrize("earlier", NoticeKind)
+@pytest.mark.parametrize("later", NoticeKind)
+def test_after_an_outage_only_the_newest_is_told(earlier: NoticeKind, later: NoticeKind) -> None:
+    long, short = timedelta(minutes=1), timedelta(seconds=59)
+    assert is_overtaken(earlier, by=later, waited=long) is (earlier in NEWEST.get(later, set()))
+    assert not is_overtaken(earlier, by=later, waited=short)

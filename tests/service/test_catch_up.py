@@ -1,0 +1,83 @@
+"""When the provider comes back after an hour: what still makes sense leaves, and nobody is flooded."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from dispatch.messaging.rules import Channel, Kind
+from dispatch.messaging.tables import OutgoingText
+from tests.world import World, city, world
+
+__all__ = ["city", "world"]
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    """A rider and a founder; the provider is away from now on."""
+    world.item("novel", 9, title="A Novel")
+    world.person("Ravi", role="rider", shifts="Mo-Sa 10:00-19:00")
+    world.person("Anand", role="founder", shifts=None)
+    world.fault("rate_limited", count=100_000)
+    return world
+
+
+def states(world: World, kind: Kind) -> list[str]:
+    mine = (OutgoingText.kind == kind, OutgoingText.channel == Channel.SMS)
+    query = select(OutgoingText).where(*mine).order_by(OutgoingText.id)
+    return [row.state.value for row in world.look(query)]
+
+
+def back(world: World) -> None:
+    world.city.sim.state.faults.clear()
+    world.advance(minutes=2)
+
+
+def hand_over(world: World, ref: str) -> None:
+    world.advance(minutes=20)
+    world.move(ref, "pack")
+    world.move(ref, "hand_over", staff_id=world.people["Ravi"])
+
+
+def test_confirmed_on_its_way_and_delivered_become_delivered(shop: World) -> None:
+    ref = shop.order("18:00", sku="novel", title="A Novel", travel_minutes=20)
+    hand_over(shop, ref)
+    shop.advance(minutes=20)
+    shop.move(ref, "deliver")
+    shop.advance(minutes=20)
+    assert states(shop, Kind.NOTICE) == ["expired", "expired", "queued"]
+    back(shop)
+    shop.phone("Arjun Mehta").expects("has been delivered").expects_nothing()
+
+
+def test_what_is_on_its_way_is_told_alone(shop: World) -> None:
+    ref = shop.order("18:00", sku="novel", title="A Novel", travel_minutes=20)
+    hand_over(shop, ref)
+    shop.advance(minutes=5)
+    back(shop)
+    shop.phone("Arjun Mehta").expects("Ravi", "on the way").expects_nothing()
+
+
+def test_another_orders_news_stays(shop: World) -> None:
+    one = shop.order("18:00", sku="novel", title="A Novel", travel_minutes=20, customer_name="Dev Menon")
+    shop.order("18:30", sku="novel", title="A Novel", travel_minutes=20, customer_name="Asha Rao")
+    hand_over(shop, one)
+    shop.advance(minutes=5)
+    back(shop)
+    shop.phone("Dev Menon").expects("on the way").expects_nothing()
+    shop.phone("Asha Rao").expects("has your order").expects_nothing()
+
+
+def test_a_call_for_help_that_ended_meanwhile_wakes_nobody(shop: World) -> None:
+    """The order was at risk and cancelled while the provider was away: nobody is asked, nobody hears old news."""
+    ref = shop.order("14:50", sku="novel", title="A Novel", travel_minutes=40)
+    shop.tick()
+    assert shop.has_escalation(ref)
+    assert set(states(shop, Kind.PAGE)) == {"queued"}
+    shop.move(ref, "cancel", reason="other")
+    shop.advance(minutes=40)
+    assert set(states(shop, Kind.PAGE)) == {"expired"}
+    assert states(shop, Kind.NOTICE) == ["expired"]
+    back(shop)
+    for name in ("Ravi", "Anand", "Arjun Mehta"):
+        shop.phone(name).expects_nothing()
