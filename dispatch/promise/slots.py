@@ -218,7 +218,8 @@ class _Search:
 def _with_somebody_else(facts: Facts, slots: Slots) -> Iterator[Facts]:
     """One of its tasks left to another person than the plan had."""
     for slot in slots:
-        if facts.pinned(slot.task) is None:
-            for person in facts.people:
-                if person.id != slot.staff_id and person.can(SKILL_OF[slot.task]):
-                    yield replace(facts, pins=(*facts.pins, (slot.task, person.id)))
+        if facts.pinned(slot.task) is not None:
+            continue
+        for person in facts.people:
+            if person.id != slot.staff_id and person.can(SKILL_OF[slot.task]):
+                yield replace(facts, pins=(*facts.pins, (slot.task, person.id)))
