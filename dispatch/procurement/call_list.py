@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -46,11 +46,17 @@ class Listed:
 
 
 def call_lists(
-    session: Session, order: Order, now: datetime, *, act_by: datetime | None
+    session: Session,
+    order: Order,
+    now: datetime,
+    *,
+    act_by: datetime | None,
+    stretch: Callable[[Supplier, Line], float],
 ) -> dict[int, tuple[Listed, ...]]:
     """By line id, for every missing line of an open order: all suppliers, whom to ring first first.
 
-    `act_by`: what the clock says of the order, None when it says nothing.
+    `act_by`: what the clock says of the order, None when it says nothing. `stretch`: how much longer an errand takes
+    than the supplier's own minutes say, as learned.
     """
     lines = [line for line in order.lines if line.sourcing in MISSING] if order.status in OPEN else []
     if not lines:
@@ -64,7 +70,10 @@ def call_lists(
     lists = {}
     for line in lines:
         known = _Known(line, spans, tied.get(line.item_id or 0, set()), learned)
-        shops = [_shop(row, known, heard.get((line.id, row.id), ()), branch.policy) for row in suppliers.values()]
+        shops = [
+            replace(_shop(row, known, heard.get((line.id, row.id), ()), branch.policy), stretch=stretch(row, line))
+            for row in suppliers.values()
+        ]
         need = _need(order, line, now, midnight, act_by)
         lists[line.id] = tuple(
             Listed(

@@ -94,7 +94,8 @@ class Answer:
 @dataclass(frozen=True, kw_only=True)
 class Shop:
     """One shop as the list sees it. `stay_minutes`: finding and buying; `answers` oldest first; `door`: hours kept or
-    not; `is_keeping`: the line is put aside there, until `kept_until` if that was said."""
+    not; `is_keeping`: the line is put aside there, until `kept_until` if that was said. `stretch`: how much longer an
+    errand there takes than these minutes say, as learned."""
 
     id: int
     name: str
@@ -107,6 +108,17 @@ class Shop:
     answers: tuple[Answer, ...] = ()
     is_keeping: bool = False
     kept_until: datetime | None = None
+    stretch: float = 1.0
+
+    @property
+    def way(self) -> timedelta:
+        """The way there."""
+        return timedelta(seconds=round((self.way_minutes or 0) * self.stretch * 60))
+
+    @property
+    def stay(self) -> timedelta:
+        """Finding and buying; what is put aside is only collected."""
+        return timedelta(seconds=round(self.stay_minutes * (1 if self.is_keeping else self.stretch) * 60))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +219,7 @@ def _ranked(shop: Shop, need: Need) -> Ranked:
 
 def _trip(shop: Shop, need: Need) -> Span | None:
     """When to set out for the first opening in which it can still be bought: from the earliest to the last instant."""
-    way, stay = timedelta(minutes=shop.way_minutes or 0), timedelta(minutes=shop.stay_minutes)
+    way, stay = shop.way, shop.stay
     for span in shop.open:
         kept = min(span.end, shop.kept_until) if shop.is_keeping and shop.kept_until else span.end
         first, last = max(need.now, span.start - way), kept - way - stay
@@ -218,7 +230,7 @@ def _trip(shop: Shop, need: Need) -> Span | None:
 
 def _leave_by(trip: Span, shop: Shop, need: Need) -> tuple[datetime | None, bool]:
     """The last instant to set out, and whether whoever does is back in time."""
-    length = timedelta(minutes=2 * (shop.way_minutes or 0) + shop.stay_minutes)
+    length = 2 * shop.way + shop.stay
     in_time = need.home_by - length
     # The clock counts on the shops that are tied to the item, and knows of shifts besides.
     if shop.is_tied and need.act_by is not None:

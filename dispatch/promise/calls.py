@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,9 +22,13 @@ from ..procurement.call_list import Listed, call_lists
 from ..procurement.call_log import Told
 from ..procurement.calls import Outcome
 from ..procurement.service import find_supplier
+from ..procurement.tables import Supplier
 from ..staff.service import active_person
+from .estimates import Kind
+from .learning import load_lengths
 from .service import update_sourcing
 from .tables import Watch
+from .trails import procure_default
 
 MOST_LINES = 50
 
@@ -40,8 +45,19 @@ class Bought:
 
 def calls_of(session: Session, order: Order, now: datetime) -> dict[int, tuple[Listed, ...]]:
     """The call lists of an order's missing lines, by line id; see `procurement.call_list`."""
-    watch = session.get(Watch, order.id)
-    return call_lists(session, order, now, act_by=watch.act_by if watch else None)
+    watch, branch = session.get(Watch, order.id), order.branch
+    lengths = load_lengths(session, branch.id, supplier_ids=session.scalars(select(Supplier.id)).all())
+
+    def stretch(supplier: Supplier, line: Line) -> float:
+        """As the clock counts: the learned errand over the one that the supplier's minutes make."""
+        given = procure_default(
+            branch, travel_minutes=supplier.travel_minutes, procure_minutes=supplier.procure_minutes
+        )
+        hour = line.sourcing_at.astimezone(ZoneInfo(branch.timezone)).hour
+        learned = lengths.spread(Kind.PROCURE, given, supplier_id=supplier.id, hour=hour)
+        return learned.cautious / given if given else 1.0
+
+    return call_lists(session, order, now, act_by=watch.act_by if watch else None, stretch=stretch)
 
 
 def line_of(order: Order, line_id: int) -> Line:

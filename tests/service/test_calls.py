@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from dispatch.procurement.call_log import HitRate, Told, hit_rates
 from dispatch.procurement.calls import Outcome, Why
 from dispatch.procurement.tables import Supplier, SupplierAnswer
 from dispatch.promise import calls
+from dispatch.promise.estimates import Group, Kind
+from dispatch.promise.tables import Estimate
 from tests.world import World, at_once, city, world
 
 __all__ = ["city", "world"]
@@ -503,3 +506,36 @@ def test_it_is_bought_while_its_time_runs_out(town: Town) -> None:
     at_once([lambda: town.hear(ref, "bought"), town.world.tick])
     town.world.tick()
     assert town.standing(ref)[:2] == ("bought", "city")
+
+
+def test_the_call_list_and_the_clock_count_with_the_same_learned_length(world: World) -> None:
+    """Errands to City Books take longer than its minutes say: both know."""
+    world.shop()
+    world.person("Ravi", role="staff")
+    world.supplier("city", hours="Mo-Su 09:00-17:00", travel_minutes=10, procure_minutes=20)
+    world.item("physics-2", suppliers=("city",))
+    ref = world.order("20:00", sku="physics-2")
+    world.ignore_rest()
+
+    def leave_by() -> datetime | None:
+        with world.db.snapshot() as session:
+            (listed, *_) = next(iter(calls.calls_of(session, find_order(session, ref), world.now).values()))
+            return listed.row.leave_by
+
+    assert leave_by() == world.at("16:30")
+    assert world.see(ref)["risk"]["act_by"] == world.at("16:30").astimezone(UTC).isoformat()
+
+    def learn(session: Any) -> None:
+        shop = session.scalars(select(Supplier)).one()
+        branch = find_order(session, ref).branch
+        session.add(
+            Estimate(branch_id=branch.id, kind=Kind.PROCURE, supplier_id=shop.id, is_given=False, n=50,
+                     likely_log=math.log(1.2), cautious_log=math.log(1.5), computed_at=world.now,
+                     key=Group(Kind.PROCURE, supplier_id=shop.id).key)
+        )  # fmt: skip
+
+    world.do(learn)
+    world.change(ref, reason="look again")
+    # 17:00 less 30 to find and buy, and 15 there.
+    assert leave_by() == world.at("16:15")
+    assert world.see(ref)["risk"]["act_by"] == world.at("16:15").astimezone(UTC).isoformat()

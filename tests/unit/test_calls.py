@@ -170,6 +170,10 @@ def test_what_counts_of_what_was_said(answers: tuple[Answer, ...], why: Why) -> 
         ({}, {"home_by": at("14:50")}, "14:00", True),
         ({}, {"home_by": at("14:49")}, "19:20", False),
         ({"open": ()}, {}, None, False),
+        # Errands there take half as long again: 18:00 less 15 there, 45 to buy, 15 back.
+        ({"stretch": 1.5}, {}, "16:45", True),
+        # What is put aside is only collected, however long it takes to find things there: 16:30 less 30 and 15.
+        ({"stretch": 1.5, "is_keeping": True, "kept_until": at("16:30")}, {}, "15:45", True),
     ],
 )
 def test_when_to_leave(
