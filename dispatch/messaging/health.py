@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from .rows import columns, literally, waits
-from .rules import RETRIED_WHEN_HELD, Hold, TextState
+from .rules import RETRIED_WHEN_HELD, Hold, Kind, TextState
 
 # A provider that is busy for a moment is no outage.
 OUTAGE_AFTER_SECONDS = 60
@@ -21,11 +22,31 @@ CANT_LEAVE = and_(literally(columns.state, TextState.HELD), literally(columns.ho
 
 @dataclass(frozen=True)
 class Outage:
-    """Texts that can't go out: since when, how many wait, and what the provider says, without secrets or numbers."""
+    """Texts that can't go out: since when, how many wait, and what the provider says, without secrets or numbers.
+
+    `is_account`: the account can't send, and somebody must mend it.
+    """
 
     since: datetime
     waiting: int
     error: str
+    is_account: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Texts that should be gone and wait: how many of each kind, all their segments together (about), and when the
+    last of them leaves at the sender's pace, None without a pace.
+    """
+
+    waiting: Mapping[Kind, int]
+    segments: int
+    empty_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many wait."""
+        return sum(self.waiting.values())
 
 
 def next_due_at(session: Session, ready_at: datetime | None = None) -> datetime | None:
@@ -65,5 +86,24 @@ def outage(session: Session, now: datetime) -> Outage | None:
         since, waiting = session.execute(select(func.min(columns.failing_since), func.count()).where(condition)).one()
         if since is not None and (worst is None or since < worst.since):
             said = select(columns.error).where(condition).order_by(columns.failing_since).limit(1)
-            worst = Outage(since, waiting, session.scalar(said) or "no answer from the provider")
+            error = session.scalar(said) or "no answer from the provider"
+            worst = Outage(since, waiting, error, is_account=condition is CANT_LEAVE)
     return worst
+
+
+# By length alone: it is said with "about", and the bodies stay where they are.
+ABOUT_SEGMENTS = case((func.length(columns.body) <= 160, 1), else_=(func.length(columns.body) + 152) // 153)
+WAITING = (
+    select(columns.kind, func.count(), func.sum(ABOUT_SEGMENTS))
+    .where(IS_QUEUED, DUE)
+    .group_by(columns.kind)
+    .order_by(columns.kind)
+)
+
+
+def queue(session: Session, now: datetime, *, per_second: float | None) -> Queue:
+    """What waits to leave. `per_second`: the sender's pace in segments."""
+    found = session.execute(WAITING, {"now": now}).all()
+    total = sum(int(row[2]) for row in found)
+    empty_at = now + timedelta(seconds=total / per_second) if per_second and total else None
+    return Queue(waiting={row[0]: row[1] for row in found}, segments=total, empty_at=empty_at)

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
 from .consent import opt_in, opt_out, opted_out
-from .health import Outage, next_due_at, oldest_unsent_seconds, outage
+from .health import Outage, Queue, next_due_at, oldest_unsent_seconds, outage, queue
 from .inbound import Inbound, mark_handled, record_failure, record_inbound, unhandled
 from .receipts import Look, missing_receipts, record_receipt
 from .rows import Claimed, Settled, columns, insert_into, literally, outbox
 from .rules import PRIORITY, Channel, Kind, TextState
+from .sender import read_circuit
 from .sending import claim, claim_expired, give_back, release_held, settle, settle_found, sweep
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Inbound",
     "Look",
     "Outage",
+    "Queue",
     "Settled",
     "claim",
     "claim_expired",
@@ -38,6 +40,8 @@ __all__ = [
     "opt_out",
     "opted_out",
     "outage",
+    "queue",
+    "read_circuit",
     "record_failure",
     "record_inbound",
     "record_receipt",

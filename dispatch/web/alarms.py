@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from ..foundation.settings import Settings
 from ..foundation.types import can_be_texted
 from ..messaging.rules import TextState
-from ..messaging.service import opted_out, outage
+from ..messaging.service import opted_out
 from ..messaging.tables import OutgoingText
 from ..orders.tables import Heartbeat
 from ..staff.rules import Role
 from ..staff.tables import Staff
-from . import guide, words
+from . import guide, queue_view, words
 
 SILENCE = timedelta(seconds=60)
 A_DAY = timedelta(hours=24)
@@ -39,6 +39,7 @@ def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     found = [
         _silence(session, now),
         _outage(session, now),
+        _queue(session, now, settings),
         _founder(session),
         _opted_out(session),
         _not_reached(session, now),
@@ -65,11 +66,13 @@ def _silence(session: Session, now: datetime) -> Bar | None:
 
 
 def _outage(session: Session, now: datetime) -> Bar | None:
-    trouble = outage(session, now)
-    if trouble is None:
-        return None
-    waited = words.span_words((now - trouble.since) / words.MINUTE)
-    return Bar(text=f"Texts are not going out, for {waited} now: {trouble.error}. Call people yourself.")
+    trouble = queue_view.trouble_words(session, now)
+    return Bar(text=trouble, link="/texts?state=queued", link_text="What waits") if trouble else None
+
+
+def _queue(session: Session, now: datetime, settings: Settings) -> Bar | None:
+    waiting = queue_view.long_queue_words(session, now, settings)
+    return Bar(text=waiting, link="/texts?state=queued", link_text="What waits", is_alarm=False) if waiting else None
 
 
 def _opted_out(session: Session) -> Bar | None:

@@ -19,8 +19,8 @@ from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation
 from ..foundation import migrate
 from ..foundation.errors import Unavailable
-from ..messaging.rules import TextState
-from ..messaging.service import oldest_unsent_seconds
+from ..messaging.rules import Kind, TextState
+from ..messaging.service import oldest_unsent_seconds, queue, read_circuit
 from ..messaging.tables import OutgoingText
 from ..orders.rules import OPEN, Status
 from ..orders.tables import Branch, Heartbeat, Order, Timetable
@@ -108,6 +108,11 @@ class _Figures(Collector):
         yield _counts(
             "dispatch_texts", "Outgoing texts by state", "state", {s.value: texts.get(s, 0) for s in TextState}
         )
+        waiting = queue(session, now, per_second=None)
+        kinds = {kind.value: waiting.waiting.get(kind, 0) for kind in Kind}
+        yield _counts("dispatch_texts_waiting", "Texts that should be gone, by kind", "kind", kinds)
+        paused = float(read_circuit(session).is_open)
+        yield GaugeMetricFamily("dispatch_sender_paused", "1 while the provider fails and all texts wait", value=paused)
         calls = dict(session.execute(select(Escalation.state, func.count()).group_by(Escalation.state)).all())
         yield _counts(
             "dispatch_escalations", "Escalations by state", "state", {s.value: calls.get(s, 0) for s in EscalationState}

@@ -15,7 +15,7 @@ from ..escalation.queries import list_escalations, order_shapes
 from ..escalation.rules import Answer, EscalationState, Need
 from ..foundation.tokens import Links
 from ..messaging.queries import OUT, Message, list_messages
-from ..messaging.rules import Kind, TextState
+from ..messaging.rules import Hold, Kind, TextState
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
 from ..procurement.tables import Item, Supplier
@@ -218,5 +218,13 @@ def text_view(message: Message, place: Place) -> dict[str, Any]:
         "body": TOKEN.sub(r"\1…", message.body),
         "state": words.TEXT_STATES[state] if state else "received",
         "is_bad": state in BAD,
-        "error": message.error or (message.hold or "").replace("_", " "),
+        "error": _why_not(message),
     }
+
+
+def _why_not(message: Message) -> str:
+    """What went wrong with a text, and what to do about one that is held back."""
+    if message.hold is None:
+        return message.error or ""
+    remedy = words.REMEDIES[Hold(message.hold)]
+    return f"{message.error.rstrip('.')}: {remedy}" if message.error else remedy

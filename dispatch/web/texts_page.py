@@ -11,7 +11,7 @@ from ..messaging.rules import TextState
 from ..orders.branches import get_branch
 from ..orders.tables import Order
 from ..staff.tables import Staff
-from . import words
+from . import queue_view, words
 from .auth import current_runtime as runtime
 from .order_view import Place, text_view
 from .sessions import now, signed_in
@@ -35,8 +35,13 @@ def texts() -> ResponseReturnValue:
         page = list_messages(session, state=state, limit=50, cursor=request.args.get("cursor") or None)
         ids = {message.order_id for message in page.items if message.order_id is not None}
         refs = {row.id: row.ref for row in session.execute(select(Order.id, Order.ref).where(Order.id.in_(ids)))}
+        notes = [
+            queue_view.trouble_words(session, now()),
+            queue_view.waiting_words(session, now(), runtime().settings),
+        ]
         names = {row.phone: row.name for row in session.execute(select(Staff.phone, Staff.name))}
     shown = [{**text_view(message, place), "ref": refs.get(message.order_id or 0)} for message in page.items]
     for text in shown:
         text["name"] = names.get(text["who"], "")
-    return render_template("texts.html", texts=shown, state=state or "", filters=FILTERS, next=page.next)
+    lists = {"texts": shown, "notes": [note for note in notes if note], "filters": FILTERS}
+    return render_template("texts.html", **lists, state=state or "", next=page.next)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..escalation.rules import Answer, EscalationState, Need
-from ..messaging.rules import TextState
+from ..messaging.rules import Hold, TextState
 from ..orders.rules import Move, Proof, Sourcing, Status, Substitution
 from ..procurement.calls import Outcome
 from ..promise.rules import Level
@@ -110,6 +110,12 @@ TEXT_STATES = {
     TextState.FAILED: "failed",
     TextState.HELD: "held back",
     TextState.EXPIRED: "too old to send",
+}
+# What to do about a text that is held back.
+REMEDIES = {
+    Hold.CONFIGURATION: "mend the account; until then phone them",
+    Hold.OPTED_OUT: "phone them",
+    Hold.UNSURE: "ask them, or phone them",
 }
 ROLES = {
     Role.RIDER: "rider",

@@ -273,5 +273,5 @@ def test_an_account_that_cant_send_is_an_outage_at_once(db: Database, now: datet
     (text,) = claim(db, now)
     settle(db, text, Attempt(outcome=Outcome.CONFIGURATION, error_code=20003, error="no such account"), now)
     with db.snapshot() as session:
-        assert service.outage(session, now) == service.Outage(now, 1, "no such account")
+        assert service.outage(session, now) == service.Outage(now, 1, "no such account", is_account=True)
         assert service.oldest_unsent_seconds(session, now + timedelta(seconds=61)) == 61
