@@ -11,7 +11,8 @@ from .customers.offer_notices import heard_of_notice
 from .customers.service import relay_events
 from .escalation.audit import SAID, Neglect, neglected
 from .escalation.inbound import handle_inbound
-from .escalation.service import heard_from_provider, tend
+from .escalation.receipts import heard_from_provider
+from .escalation.service import tend
 from .foundation.db import insert_or_update, once_more
 from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
@@ -47,10 +48,11 @@ def watch(runtime: Runtime) -> int:
 
 
 def _look(runtime: Runtime, order_id: int) -> int:
+    def look(session: Session) -> bool:
+        return tend(session, order_id, runtime.clock.now(), links=runtime.links, has_voice=runtime.has_voice)
+
     try:
-        return int(
-            once_more(runtime.db, lambda session: tend(session, order_id, runtime.clock.now(), links=runtime.links))
-        )
+        return int(once_more(runtime.db, look))
     except Busy:
         log.warning("an order waits for something that somebody else holds", order_id=order_id)
         after = AFTER_BUSY

@@ -26,6 +26,11 @@ class Runtime:
         """Builds the addresses that go into texts."""
         return Links(self.settings.public_url, self.settings.secret_key)
 
+    @property
+    def has_voice(self) -> bool:
+        """Whether phones can be rung: a call needs a number of ours, a messaging service alone can't make one."""
+        return self.settings.twilio is not None and self.settings.twilio.from_number is not None
+
 
 def build_runtime(settings: Settings) -> Runtime:
     """The real thing. Raises ConfigurationError when there is no way to send texts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -20,6 +20,7 @@ from ..staff.rules import Person
 from ..staff.tables import Staff
 from . import wording
 from .job import job_of
+from .ringing import call_of
 from .rules import Answer, Rung
 from .tables import Escalation, Page
 from .wording import Job
@@ -87,22 +88,64 @@ def add_page(
 
 
 def ask_again(
-    session: Session, order: Order, escalation: Escalation, staff_ids: Sequence[int], now: datetime, *, links: Links
+    session: Session,
+    order: Order,
+    escalation: Escalation,
+    staff_ids: Sequence[int],
+    now: datetime,
+    *,
+    links: Links,
+    by_phone: Collection[int] = (),
 ) -> None:
-    """The same page once more to people who have not said a word, with the same code; the cap holds here too."""
+    """The same page once more to people who have not said a word, with the same code; the cap holds here too.
+
+    Those in `by_phone` are rung instead of texted.
+    """
     spared = _had_enough(session, order, staff_ids, now)
     job = job_of(session, order, escalation.need, now)
     asked = []
-    for page in escalation.pages:
-        if page.staff_id not in staff_ids or page.round != escalation.round or page.answer is not None:
-            continue
+    for page in _silent_pages(escalation, staff_ids):
         # Counted also for whoever is spared, so that the pauses grow all the same.
         page.repeats += 1
-        if page.staff_id not in spared:
-            enqueue(session, _page_text(order, page, page.staff.phone, job, links=links), now)
-            asked.append(page.staff.name)
+        if page.staff_id in spared:
+            continue
+        is_call = page.staff_id in by_phone
+        page.channel = Channel.CALL if is_call else Channel.SMS
+        text = (
+            call_of(order, page, job, now) if is_call else _page_text(order, page, page.staff.phone, job, links=links)
+        )
+        enqueue(session, text, now)
+        asked.append(f"{page.staff.name} by phone" if is_call else page.staff.name)
     if asked:
         record(session, order, "asked_again", f"Asked {', '.join(asked)} again.", at=now, actor=CLOCK)
+
+
+def ring(session: Session, order: Order, escalation: Escalation, staff_ids: Collection[int], now: datetime) -> None:
+    """Ring people whose text has not arrived, once for each page; calls count among the texts of the hour.
+
+    The key is the guard: a second look at the same silence makes no second call.
+    """
+    pages = _silent_pages(escalation, staff_ids)
+    if not pages:
+        return
+    spared = _had_enough(session, order, [page.staff_id for page in pages], now)
+    job = job_of(session, order, escalation.need, now)
+    rung = []
+    for page in pages:
+        if page.staff_id not in spared and enqueue(session, call_of(order, page, job, now), now) is not None:
+            page.channel = Channel.CALL
+            rung.append(page.staff.name)
+    if rung:
+        text = f"Rang {', '.join(rung)}: the text has not arrived."
+        record(session, order, "rang", text, at=now, actor=CLOCK)
+
+
+def _silent_pages(escalation: Escalation, staff_ids: Collection[int]) -> list[Page]:
+    return [
+        page
+        for page in escalation.pages
+        if page.staff_id in staff_ids and page.round == escalation.round and page.answer is None
+    ]
 
 
 def _page_text(order: Order, page: Page, phone: str, job: Job, *, links: Links) -> Draft:

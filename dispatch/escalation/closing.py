@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..messaging.rules import Kind
+from ..messaging.rules import Kind, TextState
 from ..messaging.service import Draft, enqueue, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
 from ..orders.rules import Status
@@ -39,16 +40,23 @@ def release_others(
     withdraw(
         session, now=now, page_ids=everything, kinds=(Kind.PAGE, Kind.REMINDER), why="somebody has it, or it is over"
     )
-    sent = {
-        row.page_id: row
-        for row in session.scalars(
-            select(OutgoingText).where(OutgoingText.page_id.in_(ids), OutgoingText.kind == Kind.PAGE)
-        )
-    }
+    sent = _last_sent(session, ids)
     for page in waiting:
-        text = sent.get(page.id)
-        stand_down(session, order, page, body, now, after_id=text.id if text else None)
+        stand_down(session, order, page, body, now, after_id=sent.get(page.id))
     return waiting
+
+
+def _last_sent(session: Session, page_ids: Sequence[int]) -> dict[int | None, int]:
+    """By page the text, or the call, that a stand-down comes after: one that has left, else one that is leaving.
+
+    A repetition that was withdrawn must not take the stand-down with it: the first text has been read.
+    """
+    of_pages = select(OutgoingText).where(OutgoingText.page_id.in_(page_ids), OutgoingText.kind == Kind.PAGE)
+    found = sorted(
+        session.scalars(of_pages.execution_options(populate_existing=True)),
+        key=lambda row: (row.sent_at is not None, row.state is TextState.SENDING, row.id),
+    )
+    return {row.page_id: row.id for row in found}
 
 
 def stand_down(

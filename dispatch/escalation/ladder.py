@@ -91,7 +91,7 @@ def _climb(facts: LadderFacts, now: datetime) -> Decision:
         for person in sorted(facts.people, key=lambda person: _turn(facts, person))
         if person.id not in asked and (on := _rung_here(facts, person, now)) is not None
     ]
-    is_due = _is_step_due(facts, now)
+    is_due = _is_step_due(facts, now) or (_is_cut_off(facts) and any(r > facts.rung for _, r in fresh))
     rung = _next_rung(facts, fresh, now) if is_due else facts.rung
     later = {int(r) for _, r in fresh if r > rung}
     ask = tuple((person.id, r) for person, r in fresh if r <= rung)
@@ -114,8 +114,38 @@ def _climb(facts: LadderFacts, now: datetime) -> Decision:
         rung=rung,
         next_step_at=next_step_at,
         repeat=repeat,
-        next_check_at=min((at for at in (next_step_at, _next_arrival(facts, now)) if at), default=None),
+        ring=_to_ring(facts, repeat, now),
+        next_check_at=min(
+            (at for at in (next_step_at, _next_arrival(facts, now), _next_receipt(facts, ask, now)) if at), default=None
+        ),
     )
+
+
+def _is_cut_off(facts: LadderFacts) -> bool:
+    """Texts don't leave at all: waiting for answers to them would be silence."""
+    return facts.has_voice and any(page.is_open and page.reach.is_held for page in facts.pages)
+
+
+def _to_ring(facts: LadderFacts, repeat: Sequence[int], now: datetime) -> tuple[int, ...]:
+    """Whose phone rings now: of those who are asked again whoever got a text last, and whose text has not arrived."""
+    if not facts.has_voice:
+        return ()
+    may = {person.id for person in facts.people if person.may_be_asked(now)}
+
+    def is_due(page: PageFacts) -> bool:
+        again = page.staff_id in repeat and not page.reach.was_rung
+        return again or (page.reach.rings_at is not None and page.reach.rings_at <= now)
+
+    return tuple(page.staff_id for page in facts.pages if page.is_open and page.staff_id in may and is_due(page))
+
+
+def _next_receipt(facts: LadderFacts, ask: Sequence[tuple[int, Rung]], now: datetime) -> datetime | None:
+    """When to look whether a text has arrived; one that has not left yet has its time from when it leaves."""
+    if not facts.has_voice:
+        return None
+    waits = ask or any(page.is_open and page.reach.is_unsent for page in facts.pages)
+    later = [page.reach.rings_at for page in facts.pages if page.is_open and page.reach.rings_at]
+    return min([*([now + facts.silence] if waits else []), *(at for at in later if at > now)], default=None)
 
 
 def _turn(facts: LadderFacts, person: Person) -> tuple[bool, int, int]:
@@ -152,7 +182,7 @@ def _next_rung(facts: LadderFacts, fresh: Sequence[tuple[Person, Rung]], now: da
     if not above:
         return max(facts.rung, *rungs, 0)
     steps = len(above) - 1
-    if facts.level is Level.LATE or _time_left(facts, now) < steps * facts.step_min:
+    if facts.level is Level.LATE or _is_cut_off(facts) or _time_left(facts, now) < steps * facts.step_min:
         return above[-1]
     return above[0]
 

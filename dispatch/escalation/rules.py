@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..orders.rules import Status
@@ -63,6 +63,8 @@ LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED)
 # States in which somebody may still say yes: also after the promise has passed.
 TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
 SOONEST_CHECK_IN = timedelta(minutes=5)
+# Most receipts come within seconds; lost ones have been fetched from the provider once by then (after a minute).
+NO_RECEIPT_AFTER = timedelta(seconds=90)
 SAID_NO = (Answer.DECLINED, Answer.HANDED_BACK, Answer.UNREACHABLE)
 SKILLS = {
     Need.PROCURE: (Skill.PROCURE,),
@@ -103,6 +105,20 @@ def rung_of(person: Person, need: Need, now: datetime) -> Rung | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far an open page has come. `rings_at`: when the phone is to ring, as its text has no final receipt;
+    `is_unsent`: it has not left yet; `is_held`: the account can't send it; `was_rung`: it went by phone last."""
+
+    rings_at: datetime | None = None
+    is_unsent: bool = False
+    is_held: bool = False
+    was_rung: bool = False
+
+
+ARRIVED = Reach()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PageFacts:
     """One page of the round that is under way. `is_open`: it can still be answered. `repeats`: how often it was sent
     again."""
@@ -111,6 +127,7 @@ class PageFacts:
     rung: int
     answer: Answer | None
     repeats: int = 0
+    reach: Reach = ARRIVED
 
     @property
     def is_open(self) -> bool:
@@ -124,7 +141,7 @@ class LadderFacts:
     `act_by`: the clock's last instant for the next step; `watch`: how much slack the policy calls on track. `near`:
     people who go the same way anyway; `away`: those who are out on another order until later than would help. Of a
     call that somebody has taken: `taker_id`, when they must be heard of (`check_in_at`), when they were reminded, how
-    long after that others are asked (`grace`), and whether that has begun (`is_beside`).
+    long after that others are asked (`grace`), and whether that has begun (`is_beside`). `has_voice`: we can ring.
     """
 
     status: Status
@@ -149,12 +166,25 @@ class LadderFacts:
     watch: timedelta = timedelta(0)
     near: frozenset[int] = frozenset()
     away: frozenset[int] = frozenset()
+    has_voice: bool = False
+
+    @property
+    def silence(self) -> timedelta:
+        """How long a text may be without a final receipt before the phone rings: never longer than a step."""
+        return min(NO_RECEIPT_AFTER, self.step_min)
+
+
+def with_voice(facts: LadderFacts, reaches: Mapping[int, Reach]) -> LadderFacts:
+    """The same facts where phones can be rung; `reaches`: how far the open pages have come, by staff id."""
+    pages = (replace(page, reach=reaches.get(page.staff_id, ARRIVED)) if page.is_open else page for page in facts.pages)
+    return replace(facts, has_voice=True, pages=tuple(pages))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What to do now, and when to look again. `ask`: (staff id, rung) pairs, whoever is nearest and was asked least
-    first; `repeat`: whom to ask again; `goes_on`: others are asked beside a taker who went quiet."""
+    first; `repeat`: whom to ask again; `ring`: whose phone rings, of those in `repeat` instead of a text; `goes_on`:
+    others are asked beside a taker who went quiet."""
 
     opens: bool = False
     ends: EscalationState | None = None
@@ -163,6 +193,7 @@ class Decision:
     next_step_at: datetime | None = None
     reminds: bool = False
     repeat: tuple[int, ...] = ()
+    ring: tuple[int, ...] = ()
     goes_on: bool = False
     next_check_at: datetime | None = None
 

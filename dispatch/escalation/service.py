@@ -5,38 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.tokens import Links
-from ..messaging.rules import OPTED_OUT_CODE, Kind
-from ..messaging.service import Settled
 from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
 from ..orders.tables import Order, OrderEvent
-from ..orders.timetable import generation, rearm, rearm_branch, set_next_check
+from ..orders.timetable import generation, set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
 from ..promise.known import THE_DOOR, Facts
 from ..promise.rules import Assessment, Level
 from ..promise.service import read_clock, update_sourcing
-from ..staff.rules import Role
-from ..staff.tables import Staff
-from .asking import CLOCK, ask, ask_again, remind
+from .asking import CLOCK, ask, ask_again, remind, ring
 from .closing import close
 from .ladder import decide
 from .other_goods import tell_taker
-from .rules import LIVE, SAID_NO, Answer, Decision, EscalationState, LadderFacts, Need, PageFacts, need_of
-from .tables import Escalation, Page
+from .ringing import read_reach
+from .rules import (
+    LIVE,
+    SAID_NO,
+    Decision,
+    EscalationState,
+    LadderFacts,
+    Need,
+    PageFacts,
+    need_of,
+    with_voice,
+)
+from .tables import Escalation
 
 IN_DANGER = (Level.AT_RISK, Level.LATE)
 
 
-def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> bool:
+def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_voice: bool = False) -> bool:
     """One look at one order; False when somebody else holds it (they re-arm it when they are done).
 
-    Running it twice changes nothing.
+    Running it twice changes nothing. `has_voice`: phones can be rung.
     """
     query = select(Order).where(Order.id == order_id).with_for_update(of=Order, skip_locked=True)
     order = session.scalars(query).first()
@@ -59,6 +66,8 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links) -> boo
     offers_at = close_offers(session, order, now)
     assessment, known = read_clock(session, order, now)
     facts = ladder_facts(order, escalation, assessment, known, now)
+    if has_voice:
+        facts = with_voice(facts, read_reach(session, escalation, silence=facts.silence))
     decision = decide(facts, now)
     apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
     tell_taker(session, order, escalation, now)
@@ -191,7 +200,8 @@ def _go_on(
     escalation.next_step_at = decision.next_step_at
     people = {person.id: person for person in facts.people}
     # Those who are silent first, as they stand; whoever is asked now for the first time is not asked twice.
-    ask_again(session, order, escalation, decision.repeat, now, links=links)
+    ask_again(session, order, escalation, decision.repeat, now, links=links, by_phone=decision.ring)
+    ring(session, order, escalation, set(decision.ring) - set(decision.repeat), now)
     ask(session, order, escalation, [(people[number], rung) for number, rung in decision.ask], now, links=links)
 
 
@@ -224,18 +234,3 @@ def _open(session: Session, order: Order, need: Need, assessment: Assessment, no
     record(session, order, "at_risk", f"The promise is at risk. {assessment.message}", at=now, actor=CLOCK)
     session.flush()
     return escalation
-
-
-def heard_from_provider(session: Session, settled: Settled, now: datetime) -> None:
-    """A text did not reach its person: if it was a page the ladder moves on now, not after the timer."""
-    if settled.error_code == OPTED_OUT_CODE and settled.staff_id is not None:
-        # They can't be counted on any more, whatever the text was about.
-        person = session.get_one(Staff, settled.staff_id)
-        rearm_branch(session, None if person.role is Role.FOUNDER else person.branch_id, now)
-    if settled.page_id is None or settled.kind is not Kind.PAGE or not settled.is_unreachable:
-        return
-    # One conditional statement, no lock on the order: an acceptance that comes by link all the same wins.
-    statement = update(Page).where(Page.id == settled.page_id, Page.answer.is_(None))
-    lost = session.execute(statement.values(answer=Answer.UNREACHABLE, answered_at=now).returning(Page.escalation_id))
-    if lost.first() is not None and settled.order_id is not None:
-        rearm(session, [settled.order_id], now)

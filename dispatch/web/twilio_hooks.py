@@ -14,10 +14,13 @@ from sqlalchemy.orm import Session
 
 from ..customers.offer_notices import heard_of_notice
 from ..escalation.inbound import handle_inbound
-from ..escalation.service import heard_from_provider
+from ..escalation.on_the_phone import pick_up, press
+from ..escalation.receipts import heard_from_provider
+from ..escalation.voice import Speech, document, sorry
 from ..foundation.db import once_more
 from ..foundation.errors import Invalid, NotAllowed
 from ..foundation.log import get_logger
+from ..messaging.rules import standing
 from ..messaging.service import record_inbound, record_receipt
 from ..runtime import Runtime
 from .auth import count_failure, current_runtime
@@ -30,6 +33,8 @@ EMPTY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 LONGEST_BODY = 10_000
 # Where the address of a callback names the row of the outbox.
 OUTBOX = "o"
+# And that a question on the phone has been asked once more.
+AGAIN = "again"
 # One answer at a time is given its effect within its own request.
 _hands = threading.Lock()
 
@@ -121,9 +126,31 @@ def status() -> Response:
 
 
 def voice() -> Response:
-    """What a call should say. No call is made yet, so that there is nothing to say: it is accepted and ends."""
+    """What a call says: the page when it is picked up, and what came of a key that was pressed.
+
+    That it was picked up is stored as a receipt, which also names the call where the answer to its making was lost.
+    """
     check_signature()
-    return Response(EMPTY, mimetype="text/xml")
+    runtime, sid = current_runtime(), _field("CallSid")
+    now, outbox_id = runtime.clock.now(), _number(request.args.get(OUTBOX)) if sid else None
+
+    def work(session: Session) -> Speech:
+        if "Digits" in request.form:
+            return press(session, outbox_id, _field("Digits"), now, sid=sid, is_again=AGAIN in request.args)
+        status = _field("CallStatus")
+        if standing(status) is not None and outbox_id is not None:
+            record_receipt(session, sid=sid, status=status, error_code=None, outbox_id=outbox_id, now=now)
+        return pick_up(session, outbox_id, now)
+
+    try:
+        speech = once_more(runtime.db, work)
+    except Exception as error:
+        # A 500 would be read out as an error of the provider's; the page has its link all the same.
+        log.error("a call could not be answered", outbox_id=outbox_id, exc_info=error)
+        speech = Speech(sentences=sorry())
+    more = f"&{AGAIN}=1" if "Digits" in request.form else ""
+    ask_url = f"{runtime.settings.public_url}{request.path}?{OUTBOX}={outbox_id}{more}"
+    return Response(document(speech, ask_url=ask_url), mimetype="text/xml")
 
 
 def _signed(view: Callable[[], Response]) -> Callable[[], Response]:

@@ -21,8 +21,8 @@ from sqlalchemy import select
 
 from dispatch import rounds
 from dispatch.escalation.queries import order_shapes
+from dispatch.escalation.receipts import heard_from_provider
 from dispatch.escalation.rules import Answer, EscalationState
-from dispatch.escalation.service import heard_from_provider
 from dispatch.escalation.tables import Escalation, Page
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database, sqlite_url

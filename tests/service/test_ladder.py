@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from dispatch.escalation.service import heard_from_provider, tend
+from dispatch.escalation.receipts import heard_from_provider
+from dispatch.escalation.service import tend
 from dispatch.escalation.tables import Page
 from dispatch.foundation.clock import monotonic
 from dispatch.messaging import service as messaging
@@ -84,10 +85,16 @@ def test_rungs_follow_one_another_and_the_founder_comes_last(ladder: World) -> N
 def test_running_the_rounds_again_asks_nobody_twice(ladder: World) -> None:
     ref = in_danger(ladder)
     order_id = ladder.order_row(ref).id
+
+    def look() -> None:
+        ladder.do(lambda session: tend(session, order_id, ladder.now, links=ladder.runtime.links, has_voice=True))
+        ladder.tick()
+
+    # The receipts are in by now: nobody has to look whether they come.
+    look()
     before = (ladder.escalation(ref), ladder.events(ref), ladder.next_check(ref))
     for _ in range(5):
-        ladder.do(lambda session: tend(session, order_id, ladder.now, links=ladder.runtime.links))
-        ladder.tick()
+        look()
     assert (ladder.escalation(ref), ladder.events(ref), ladder.next_check(ref)) == before
     for name in ("Ravi", "Sita"):
         ladder.phone(name).expects(ref).expects_nothing()
@@ -138,10 +145,13 @@ def test_while_the_whole_account_is_broken_nobody_is_given_up(ladder: World) -> 
     ladder.fault("refused", code=20003, count=2)
     ladder.clock.advance(minutes=5, seconds=1)
     ladder.tick()
-    assert ladder.asked(ref) == ["Ravi", "Sita"]
-    assert [page["answer"] for page in ladder.escalation(ref)["pages"]] == [None, None]
+    # Nobody hears of it by text: they are rung, and the founder is asked at once.
+    assert ladder.asked(ref) == ["Ravi", "Sita", "Tariq", "Anand"]
+    assert {page["answer"] for page in ladder.escalation(ref)["pages"]} == {None}
+    called = {call.to for call in ladder.city.sim.state.calls()}
+    assert called == {ladder.numbers["Ravi"], ladder.numbers["Sita"]}
     ladder.advance(minutes=2)
-    for name in ("Ravi", "Sita"):
+    for name in ("Ravi", "Sita", "Tariq", "Anand"):
         ladder.phone(name).expects(ref)
 
 

@@ -16,7 +16,8 @@ from dispatch.customers import service as customers
 from dispatch.customers.tables import Notice
 from dispatch.escalation.answers import answer_page
 from dispatch.escalation.case import Outcome
-from dispatch.escalation.service import heard_from_provider, tend
+from dispatch.escalation.receipts import heard_from_provider
+from dispatch.escalation.service import tend
 from dispatch.foundation.db import Base
 from dispatch.messaging import service as messaging
 from dispatch.messaging.tables import InboundText, OutgoingText

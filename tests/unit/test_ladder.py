@@ -16,9 +16,11 @@ from dispatch.escalation.rules import (
     LadderFacts,
     Need,
     PageFacts,
+    Reach,
     Rung,
     need_of,
     rung_of,
+    with_voice,
 )
 from dispatch.foundation.hours import Span
 from dispatch.orders.rules import Status
@@ -162,8 +164,15 @@ def test_whoever_was_asked_least_today_comes_first() -> None:
         ((ravi, anand), [RAVI], 1),
         ((), [], 0),
     ],
-    ids=["all rungs", "nobody here", "nobody but the founder", "managers before the founder", "others before managers",
-         "nobody on call", "nobody at all"],
+    ids=[
+        "all rungs",
+        "nobody here",
+        "nobody but the founder",
+        "managers before the founder",
+        "others before managers",
+        "nobody on call",
+        "nobody at all",
+    ],
 )
 def test_an_empty_rung_costs_no_time(people: tuple[Person, ...], asked: list[int], rung: int) -> None:
     decision = decide(ladder(people=people), NOW)
@@ -305,6 +314,65 @@ def test_the_founder_is_asked_again_ever_more_slowly(repeats: int, pause: int) -
     # Not before its time, and nothing more a second time.
     assert decide(facts, NOW - timedelta(seconds=1)).repeat == ()
     assert decide(replace(facts, next_step_at=decision.next_step_at), NOW).repeat == ()
+
+
+@pytest.mark.parametrize(("was_rung", "rung_now"), [(False, (ANAND,)), (True, ())])
+@pytest.mark.parametrize("has_voice", [True, False])
+def test_the_founder_is_asked_again_by_phone_and_by_text_in_turns(
+    was_rung: bool, rung_now: tuple[int, ...], has_voice: bool
+) -> None:
+    pages = (page(RAVI, Answer.DECLINED), page(ANAND, rung=4))
+    facts = ladder(state=EscalationState.OPEN, rung=4, people=(ravi, anand), pages=pages, next_step_at=NOW)
+    if has_voice:
+        facts = with_voice(facts, {RAVI: Reach(rings_at=NOW), ANAND: Reach(was_rung=was_rung)})
+    decision = decide(facts, NOW)
+    assert (decision.repeat, decision.ring) == ((ANAND,), rung_now if has_voice else ())
+
+
+# How far Ravi's page has come, who is paused, and then: who is rung, and when the ladder looks next (in minutes).
+REACHES = [
+    (Reach(), ravi, (), 8),
+    (Reach(rings_at=NOW), ravi, (RAVI,), 8),
+    (Reach(rings_at=NOW - MINUTE), ravi, (RAVI,), 8),
+    (Reach(rings_at=NOW + MINUTE), ravi, (), 1),
+    (Reach(is_unsent=True), ravi, (), 1.5),
+    (Reach(was_rung=True), ravi, (), 8),
+    (Reach(rings_at=NOW), replace(ravi, reachable=False), (), 8),
+]
+
+
+@pytest.mark.parametrize(("reach", "person", "rung_now", "minutes"), REACHES)
+def test_whoever_has_no_receipt_in_time_is_rung(
+    reach: Reach, person: Person, rung_now: tuple[int, ...], minutes: float
+) -> None:
+    at = NOW + 8 * MINUTE
+    facts = ladder(state=EscalationState.OPEN, rung=1, people=(person, anand), pages=(page(RAVI),), next_step_at=at)
+    decision = decide(with_voice(facts, {RAVI: reach}), NOW)
+    assert (decision.ring, decision.ask, decision.repeat) == (rung_now, (), ())
+    assert decision.next_step_at == at
+    assert min(decision.next_check_at or at, at) == NOW + minutes * MINUTE
+
+
+def test_the_wait_for_a_receipt_is_never_longer_than_a_step() -> None:
+    assert (ladder().silence, ladder(step_min=MINUTE).silence) == (1.5 * MINUTE, MINUTE)
+    first = decide(with_voice(ladder(), {}), NOW)
+    assert (first.ask[0][0], first.next_check_at) == (RAVI, NOW + 1.5 * MINUTE)
+
+
+def test_when_texts_do_not_leave_everybody_up_to_the_founder_is_asked_at_once() -> None:
+    at = NOW + 8 * MINUTE
+    asked = ladder(state=EscalationState.OPEN, rung=1, pages=(page(RAVI), page(SITA)), next_step_at=at)
+    held = Reach(rings_at=NOW - MINUTE, is_held=True)
+    decision = decide(with_voice(asked, {RAVI: held, SITA: held}), NOW)
+    assert (decision.ask, decision.rung) == (((TARIQ, Rung.ON_CALL), (ANAND, Rung.FOUNDER)), 4)
+    assert decision.ring == (RAVI, SITA)
+    # Once: the pauses go on as they were.
+    everybody = (*asked.pages, page(TARIQ, rung=2), page(ANAND, rung=4))
+    after = replace(asked, rung=4, pages=everybody, next_step_at=at)
+    again = decide(
+        with_voice(after, dict.fromkeys((RAVI, SITA, TARIQ, ANAND), Reach(is_held=True, was_rung=True))), NOW
+    )
+    assert (again.ask, again.ring, again.repeat, again.next_step_at) == ((), (), (), at)
 
 
 def test_only_the_founder_is_asked_again() -> None:
