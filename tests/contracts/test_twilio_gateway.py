@@ -185,6 +185,24 @@ def test_calls(sim: RunningSimulator, gateway: TextGateway) -> None:
     assert nobody.call(to=RAVI, answer_url=CALLBACK, status_callback=None).outcome is Outcome.CONFIGURATION
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "rings"),
+    [
+        (Kind.RATE_LIMITED, Outcome.RETRY, 0),
+        (Kind.DROPPED, Outcome.UNKNOWN, 0),
+        (Kind.ACCEPTED_THEN_DROPPED, Outcome.UNKNOWN, 1),
+        (Kind.SERVER_ERROR, Outcome.UNKNOWN, 0),
+    ],
+)
+def test_a_call_whose_answer_is_lost_is_not_made_twice(
+    sim: RunningSimulator, gateway: TextGateway, kind: Kind, outcome: Outcome, rings: int
+) -> None:
+    order(sim, kind, on=Target.CALLS)
+    attempt = gateway.call(to=RAVI, answer_url=CALLBACK, status_callback=None)
+    assert (attempt.outcome, attempt.sid) == (outcome, None)
+    assert len(sim.state.calls()) == rings
+
+
 def test_a_proxy_is_not_asked_for_loopback(sim: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.delenv("no_proxy")

@@ -17,7 +17,7 @@ from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
 from dispatch.foundation.errors import Unavailable
 from dispatch.foundation.settings import Settings
-from dispatch.messaging.rules import Kind, TextState
+from dispatch.messaging.rules import Channel, Kind, TextState
 from dispatch.messaging.tables import Consent, InboundText, OutgoingText, Receipt
 from dispatch.orders.tables import Order
 from dispatch.web import auth, twilio_hooks
@@ -210,7 +210,80 @@ def test_odd_receipts_are_kept_and_harm_nobody(api: Api, code: str, number: str)
     assert count(api, Order) == 0
 
 
-def test_a_call_ends_politely(api: Api) -> None:
-    answer = post(api, "voice?o=1", {"CallSid": "CA1", "CallStatus": "in-progress"})
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def rung(api: Api) -> int:
+    """Ravi's phone rings about an order; the number of the call's row."""
+    _, number = asked(api)
+    with api.db.transaction() as session:
+        session.get_one(OutgoingText, number).channel = Channel.CALL
+    return number
+
+
+def pressed(api: Api, path: str, digits: str, sid: str = "CA1") -> str:
+    answer = post(api, f"voice?{path}", {"CallSid": sid, "CallStatus": "in-progress", "Digits": digits})
     assert (answer.status_code, answer.mimetype) == (200, "text/xml")
-    assert post(api, "status?o=1", {"CallSid": "CA1", "CallStatus": "completed"}).status_code == 204
+    return answer.text
+
+
+@pytest.mark.parametrize("query", ["", "?o=1", "?o=x", "?o=99999999999999999999", "?o=77&again=1"])
+@pytest.mark.parametrize("form", [{}, {"Digits": "1"}, {"CallStatus": "in-progress", "From": "\x00"}])
+@pytest.mark.parametrize("sid", [{}, {"CallSid": "CA1"}])
+def test_a_call_about_nothing_ends_politely(api: Api, query: str, form: dict[str, str], sid: dict[str, str]) -> None:
+    answer = post(api, f"voice{query}", form | sid)
+    assert (answer.status_code, answer.mimetype) == (200, "text/xml")
+    assert "Please phone the shop" in answer.text
+    assert "Gather" not in answer.text
+    assert count(api, InboundText) == 0
+
+
+def test_a_call_asks_and_takes_one_key_once(api: Api) -> None:
+    number = rung(api)
+    answer = post(api, f"voice?o={number}", {"CallSid": "CA1", "CallStatus": "in-progress"})
+    assert answer.text.count(f'action="{PUBLIC}/webhooks/twilio/voice?o={number}"') == 2
+    assert answer.text.count("Press 1 to take it") == 2
+    again = pressed(api, f"o={number}", "9")
+    assert f"o={number}&amp;again=1" in again
+    assert "Sorry, only 1 and 2" in again
+    assert "has the link" in pressed(api, f"o={number}&again=1", "")
+    assert "comes now" in pressed(api, f"o={number}", "1")
+    assert "yours already" in pressed(api, f"o={number}", "1")
+    # A captured post of the other key does not undo it.
+    assert "yours already" in pressed(api, f"o={number}", "2")
+    with api.db.snapshot() as session:
+        assert session.scalars(select(Page.answer)).one() is Answer.ACCEPTED
+        assert len(session.scalars(select(OutgoingText).where(OutgoingText.kind == Kind.REPLY)).all()) == 1
+    assert count(api, InboundText) == 1
+
+
+def test_a_key_that_was_changed_on_the_way_is_refused(api: Api) -> None:
+    number = rung(api)
+    form = {"CallSid": "CA1", "CallStatus": "in-progress", "Digits": "2"}
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/webhooks/twilio/voice?o={number}", form)
+    assert post(api, f"voice?o={number}", form | {"Digits": "1"}, signature=signature).status_code == 403
+    assert post(api, f"voice?o={number + 1}", form, signature=signature).status_code == 403
+    assert count(api, InboundText) == 0
+
+
+def test_a_call_names_itself_when_its_making_was_never_answered(api: Api) -> None:
+    number = rung(api)
+    with api.db.transaction() as session:
+        row = session.get_one(OutgoingText, number)
+        row.state, row.provider_sid, row.provider_status = TextState.FAILED, None, None
+    post(api, f"voice?o={number}", {"CallSid": "CA1", "CallStatus": "in-progress"})
+    with api.db.snapshot() as session:
+        row = session.get_one(OutgoingText, number)
+        assert (row.provider_sid, row.state) == ("CA1", TextState.SENT)
+    assert post(api, f"status?o={number}", {"CallSid": "CA1", "CallStatus": "completed"}).status_code == 204
+    with api.db.snapshot() as session:
+        assert session.scalars(select(Page.answer)).one() is None
+
+
+def test_a_call_that_can_not_be_answered_points_to_the_link(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise Unavailable("the database is away")
+
+    number = rung(api)
+    monkeypatch.setattr(twilio_hooks, "press", broken)
+    assert "answer by the link" in pressed(api, f"o={number}", "1")
