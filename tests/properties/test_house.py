@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import select
 
 from dispatch import rounds
+from dispatch.escalation.on_the_phone import press
 from dispatch.escalation.queries import order_shapes
 from dispatch.escalation.receipts import heard_from_provider
 from dispatch.escalation.rules import Answer, EscalationState
@@ -28,7 +29,7 @@ from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database, sqlite_url
 from dispatch.foundation.errors import MoveNotAllowed
 from dispatch.foundation.migrate import upgrade
-from dispatch.foundation.settings import Settings
+from dispatch.foundation.settings import Settings, TwilioSettings
 from dispatch.messaging import service as messaging
 from dispatch.messaging.gateway import Attempt, Outcome, SentText
 from dispatch.messaging.rules import Kind
@@ -45,6 +46,8 @@ from tests import factories
 START = datetime(2026, 11, 24, 14, 0, tzinfo=ZoneInfo(factories.TIMEZONE))
 CREW = {"Ravi": "rider", "Sita": "rider", "Maya": "manager", "Bela": "buyer", "Anand": "founder"}
 NAMES = sorted(CREW)
+# What the same ends are called for a call.
+OF_CALLS = {"delivered": "completed", "undelivered": "busy", "failed": "failed"}
 ROW = re.compile(r"[?&]o=(\d+)")
 MOST_ROUNDS = 60
 
@@ -59,11 +62,15 @@ class PocketProvider:
         self.kept: list[tuple[SentText, int]] = []
 
     def send(self, *, to: str, body: str, status_callback: str | None, validity_seconds: int | None) -> Attempt:
+        return self.take("SM", to, body, status_callback)
+
+    def take(self, letters: str, to: str, body: str, status_callback: str | None) -> Attempt:
+        """Take a text or a call."""
         if self.is_down:
             return Attempt(outcome=Outcome.RETRY, error="no connection")
         found = ROW.search(status_callback or "")
         assert found, "every text has a callback that names its row"
-        sid = f"SM{len(self.kept):032x}"
+        sid = f"{letters}{len(self.kept):032x}"
         now = self.clock.now()
         text = SentText(sid=sid, to=to, body=body, status="queued", error_code=None, created_at=now)
         self.kept.append((text, int(found.group(1))))
@@ -72,12 +79,12 @@ class PocketProvider:
         return Attempt(outcome=Outcome.ACCEPTED, sid=sid, status="queued")
 
     def call(self, *, to: str, answer_url: str, status_callback: str | None) -> Attempt:
-        raise AssertionError("nobody is called yet")
+        return self.take("CA", to, "", status_callback)
 
     def find(self, *, to: str, since: datetime) -> Sequence[SentText] | None:
         if self.is_down:
             return None
-        return [text for text, _ in reversed(self.kept) if text.to == to]
+        return [text for text, _ in reversed(self.kept) if text.to == to and text.sid.startswith("SM")]
 
     def fetch(self, sid: str) -> SentText | None:
         return None if self.is_down else next((text for text, _ in self.kept if text.sid == sid), None)
@@ -121,6 +128,7 @@ class House(RuleBasedStateMachine):
             public_url="https://shop.example",
             default_region=factories.REGION,
             worker_concurrency=1,
+            twilio=TwilioSettings(account_sid="AC" + "a1" * 16, auth_token="nothing", from_number="+15005550006"),
         )
         self.runtime = Runtime(settings=given, db=self.db, clock=self.clock, texts=self.provider)
         self.delivery = rounds.make_delivery(self.runtime)
@@ -236,7 +244,9 @@ class House(RuleBasedStateMachine):
         text, _ = self.provider.kept[number]
         if text.status != "queued":
             end = text.status
-        code = None if end == "delivered" else 30003
+        elif text.sid.startswith("CA"):
+            end = OF_CALLS[end]
+        code = None if end in ("delivered", "completed") else 30003
         sid, row = self.provider.settle(number, end, code)
         for _ in range(copies):
             for status, error in (("sent", None), (end, code)):
@@ -246,6 +256,17 @@ class House(RuleBasedStateMachine):
                     )
                     if settled is not None:
                         heard_from_provider(session, settled, self.now)
+
+    @precondition(lambda self: any(text.sid.startswith("CA") for text, _ in self.provider.kept))
+    @rule(data=st.data(), key=st.sampled_from("1129"), copies=st.integers(1, 2))
+    def pick_up(self, data: st.DataObject, key: str, copies: int) -> None:
+        """Somebody presses a key in a call, whatever has become of what it was about."""
+        self.is_quiet = False
+        calls = [(text.sid, row) for text, row in self.provider.kept if text.sid.startswith("CA")]
+        sid, row = data.draw(st.sampled_from(calls))
+        for _ in range(copies):
+            with self.db.transaction() as session:
+                assert press(session, row, key, self.now, sid=sid).sentences
 
     @rule(is_down=st.booleans(), loses=st.booleans())
     def mood(self, is_down: bool, loses: bool) -> None:
@@ -316,7 +337,8 @@ class House(RuleBasedStateMachine):
         with self.db.snapshot() as session:
             stopped = {c.phone: c.opted_out_at for c in session.scalars(select(Consent)) if c.opted_out_at}
         for text, _ in self.provider.kept:
-            if text.to in stopped:
+            # A call that was on its way is no text.
+            if text.to in stopped and text.sid.startswith("SM"):
                 assert text.created_at is not None
                 assert text.created_at <= stopped[text.to]
 
