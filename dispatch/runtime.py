@@ -28,8 +28,9 @@ class Runtime:
 
     @property
     def has_voice(self) -> bool:
-        """Whether phones can be rung: a call needs a number of ours, a messaging service alone can't make one."""
-        return self.settings.twilio is not None and self.settings.twilio.from_number is not None
+        """Whether phones can be rung: neither a messaging service nor a short code can make a call."""
+        twilio = self.settings.twilio
+        return twilio is not None and (twilio.from_number or "").startswith("+")
 
 
 def build_runtime(settings: Settings) -> Runtime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlalchemy import select
@@ -298,8 +298,12 @@ def test_when_texts_can_not_leave_everybody_up_to_the_founder_is_rung(shop: Worl
     assert [len(Ring(shop, name).calls()) for name in ("Ravi", "Sita", "Anand")] == [1, 1, 1]
 
 
-def test_without_a_number_of_ours_nobody_is_rung(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(shop.runtime), "has_voice", False)
+@pytest.mark.parametrize("sender", [{"from_number": "56767"}, {"from_number": None, "messaging_service_sid": "MG1"}])
+def test_without_a_number_of_ours_nobody_is_rung(shop: World, sender: dict[str, str | None]) -> None:
+    given = shop.runtime.settings
+    assert given.twilio is not None
+    twilio = replace(given.twilio, **sender)  # type: ignore[arg-type]
+    shop.runtime = replace(shop.runtime, settings=replace(given, twilio=twilio))
     ref = at_risk(shop, minutes=80)
     while not rows(shop, "Anand", Channel.SMS)[1:]:
         shop.advance(minutes=1)
