@@ -92,7 +92,7 @@ def _of_open(look: Look, order: Order, now: datetime) -> dict[str, Any]:
     asked = {page.staff_id for page in look.ladder.pages}
     view = View(facts=look.facts, is_hopeful=False)
     return {
-        "steps": [_step(step, bound, view) for step, bound in last_starts(plan_of(view), order.promised_by)],
+        "steps": [_step(step, bound, view, now) for step, bound in last_starts(plan_of(view), order.promised_by)],
         "plan": shapes_of(look.facts, now),
         "people": [_person(person, now, is_asked=person.id in asked) for person in look.facts.people],
         "decision": words.decision(decision, look.ladder, taker=look.taker),
@@ -112,15 +112,17 @@ def _risk(assessment: Assessment, now: datetime) -> dict[str, Any]:
     }
 
 
-def _step(step: Step, bound: Bound | None, view: View) -> dict[str, Any]:
-    lengths = [option.duration.total_seconds() / 60 for option in step.options]
+def _step(step: Step, bound: Bound | None, view: View, now: datetime) -> dict[str, Any]:
+    local, taken = view.local(now), bound.option if bound else None
+    # As long as the way that allows the last start, which is what the words tell; the shortest where there is none.
+    lengths = [option.duration.total_seconds() / 60 for option in ((taken,) if taken else step.options)]
     return {
         "step": step.clock.value,
-        "words": in_words(step.words or step.closed, view.local),
+        "words": in_words(step.words or step.closed, local),
         "minutes": min(lengths, default=None),
         "last_start": bound.at.isoformat() if bound else None,
         "not_before": step.not_before.isoformat() if step.not_before else None,
-        "why_not": None if bound else in_words(_why_not(step), view.local),
+        "why_not": None if bound else in_words(_why_not(step), local),
     }
 
 

@@ -75,7 +75,7 @@ def _pinned(facts: Facts) -> set[tuple[Doing, int | None]]:
 def _advised(view: View, now: datetime) -> tuple[Advice, ...]:
     facts = view.facts
     slots = slots_of(facts, now)
-    going = [_going(view, slot) for slot in slots if slot.is_under_way]
+    going = [_going(view, slot, now) for slot in slots if slot.is_under_way]
     if facts.status is Status.OUT_FOR_DELIVERY:
         return tuple(going)
     view = View(facts=_settled(facts, slots), is_hopeful=False)
@@ -100,9 +100,9 @@ def _name(facts: Facts, staff_id: int | None) -> str:
     return next((person.name for person in facts.people if person.id == staff_id), "Somebody")
 
 
-def _going(view: View, slot: Slot) -> Advice:
+def _going(view: View, slot: Slot, now: datetime) -> Advice:
     facts, who = view.facts, _name(view.facts, slot.staff_id)
-    since = view.local(slot.start_by)
+    since = view.local(now)(slot.start_by)
     if facts.status is Status.OUT_FOR_DELIVERY:
         words = wording.has_left(who, since)
     elif slot.line is not None:
@@ -139,16 +139,17 @@ def _steps(view: View, plan: Plan, now: datetime) -> Iterator[Advice]:
         soonest = _soonest(view, step, starts, at)
         bought.append((step, soonest))
         at = soonest.end if soonest else at
-    yield from (_advice(view, step, starts, soonest, None) for step, soonest in bought if soonest and step.task)
+    yield from (_advice(view, step, starts, soonest, now) for step, soonest in bought if soonest and step.task)
     here = max(((soonest.end, step) for step, soonest in bought if soonest), key=lambda pair: pair[0], default=None)
     at, why = (here[0], _here(view.facts, here[1], here[0])) if here and here[0] > now else (now, None)
     for step in plan.chain:
         soonest = _soonest(view, step, starts, at)
         if soonest is None:
             return
-        yield _advice(view, step, starts, soonest, why)
+        soonest = soonest._replace(opens=soonest.opens or why)
+        yield _advice(view, step, starts, soonest, now)
         # Whatever packing waits for keeps it here; packing itself only when it could begin now.
-        at, why = soonest.end, soonest.opens or why or Said(wording.is_packed, (soonest.end,))
+        at, why = soonest.end, soonest.opens or Said(wording.is_packed, (soonest.end,))
 
 
 def _here(facts: Facts, step: Step, at: datetime) -> Words:
@@ -207,24 +208,23 @@ def _comes(facts: Facts, person: Person, at: datetime) -> Words | None:
     return None
 
 
-def _advice(view: View, step: Step, starts: Starts, soonest: _Soonest, before: Words | None) -> Advice:
-    facts, bound = view.facts, starts[id(step)]
+def _advice(view: View, step: Step, starts: Starts, soonest: _Soonest, now: datetime) -> Advice:
+    facts, bound, local = view.facts, starts[id(step)], view.local(now)
     taken = bound.taken if bound and step.task else None
     staff_id = taken.staff_id if taken else None
     supplier = bound.option.supplier if bound and bound.option else ""
     title = facts.lines[step.line].title if step.line is not None else ""
-    by = view.local(bound.at) if bound else ""
+    by = local(bound.at) if bound else ""
     who = _name(facts, staff_id)
     words = {
         Doing.PROCURE: wording.goes_by(who, title, supplier, by),
         Doing.PACK: wording.packed_by(by),
         Doing.DELIVER: wording.leaves_by(who, by),
     }[DOING[step.task]]
-    waits = soonest.opens or before
-    why = in_words(waits, view.local) if waits else wording.could_be_now(step.task)
+    why = in_words(soonest.opens, local) if soonest.opens else wording.could_be_now(step.task)
     return Advice(
         step=DOING[step.task],
-        text=wording.not_sooner(words, why, is_free=not waits),
+        text=wording.not_sooner(words, why, is_free=not soonest.opens),
         staff_id=staff_id,
         supplier=supplier,
         line=step.line,

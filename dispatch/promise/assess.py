@@ -56,6 +56,7 @@ def assess(facts: Facts, now: datetime) -> Assessment:
     is_crowded = (bound is None or now > bound.at) and _could_be_kept_alone(facts, now)
     why = _too_many(facts) if is_crowded else _binding(plan, starts, bound, facts.promised_by, now)
     look = next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
+    local = careful.local(now)
     return Assessment(
         level=level,
         act_by=act,
@@ -63,9 +64,9 @@ def assess(facts: Facts, now: datetime) -> Assessment:
         projected_at=project(plan, now),
         clock=why.clock,
         message=wording.sentence(
-            in_words(why.words, careful.local),
-            promise=careful.local(facts.promised_by),
-            act_by=careful.local(act) if act and why.has_start else None,
+            in_words(why.words, local),
+            promise=local(facts.promised_by),
+            act_by=local(act) if act and why.has_start else None,
             is_past=act is not None and now > act,
         ),
         needs_buying=any(line.sourcing not in IN_HAND for line in facts.lines),

@@ -157,7 +157,7 @@ def _conditions(facts: Facts, plan: Sequence[Start], now: datetime, *, is_tight:
     """What somebody must do in time, in words: every errand, and the departure when little time is left."""
     found = []
     for start in plan:
-        at = wording.clock_time(start.start_by, facts.timezone, now)
+        at = wording.clock_time(start.start_by, facts.timezone, promise=facts.promised_by, now=now)
         if start.part is Part.PROCURE:
             words = wording.leaves_for(start.supplier, at) if start.supplier else wording.goes_to_look(start.title, at)
             found.append(words)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from ..foundation.hours import Span
@@ -149,9 +149,9 @@ class View:
             if start <= end:
                 yield start, end, free
 
-    def local(self, instant: datetime) -> str:
-        """A time as the branch says it."""
-        return wording.clock_time(instant, self.facts.timezone, self.facts.promised_by)
+    def local(self, now: datetime) -> Callable[[datetime], str]:
+        """How the branch says a time to somebody who reads it now."""
+        return partial(wording.clock_time, timezone=self.facts.timezone, promise=self.facts.promised_by, now=now)
 
 
 def window_of(leave: Leave, length: timedelta) -> Window:

@@ -10,16 +10,22 @@ from .rules import Task, Verdict
 
 # More than these are counted, not named.
 MOST_NAMED = 3
+DAYS_IN_WEEK = 7
 ANOTHER_SHOP = "another shop"
 
 
-def clock_time(instant: datetime, timezone: str, reference: datetime) -> str:
-    """A local time: "18:00", with the day when it is not the reference's."""
+def clock_time(instant: datetime, timezone: str, *, promise: datetime, now: datetime) -> str:
+    """A local time of an order's clock: "18:00" when it, the promise and now are of one day, else
+    "18:00 on Tue", or "18:00 on Tue 24 Nov" where a day of the week could be another week's.
+
+    What is written down the evening before is read in the morning: without its day it would say something else then.
+    """
     tz = ZoneInfo(timezone)
-    there = instant.astimezone(tz)
-    if there.date() == reference.astimezone(tz).date():
+    there, today = instant.astimezone(tz), now.astimezone(tz).date()
+    if there.date() == today == promise.astimezone(tz).date():
         return f"{there:%H:%M}"
-    return f"{there:%a} {there:%H:%M}"
+    is_near = abs((there.date() - today).days) < DAYS_IN_WEEK
+    return f"{there:%H:%M} on {there:%a}" if is_near else f"{there:%H:%M} on {there:%a} {there.day} {there:%b}"
 
 
 def supplier_closes(name: str, at: str) -> str:
@@ -59,7 +65,7 @@ def buying_takes(title: str, minutes: int) -> str:
 
 def being_bought(title: str, since: str, minutes: int) -> str:
     """Buying is under way."""
-    return f"{title} is being bought since {since}, which can take {minutes} min"
+    return f"{title} has been looked for since {since}, which can take {minutes} min"
 
 
 def arrives(title: str, at: str) -> str:
@@ -96,9 +102,14 @@ def is_needed(who: str, ref: str, task: Task, at: str) -> str:
 
 def all_are_needed(names: Sequence[str], refs: Sequence[str]) -> str:
     """More orders than hands."""
-    who = " and ".join(names[:MOST_NAMED]) if len(names) <= MOST_NAMED else f"all {len(names)} people"
-    what = " and ".join(refs[:MOST_NAMED]) if len(refs) <= MOST_NAMED else f"{len(refs)} other orders"
+    who = _listed(names) if len(names) <= MOST_NAMED else f"all {len(names)} people"
+    what = _listed(refs) if len(refs) <= MOST_NAMED else f"{len(refs)} other orders"
     return f"{who} {'is' if len(names) == 1 else 'are'} needed for {what}, and nobody is left for this"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """ "Ravi", "Ravi and Pia", "Ravi, Pia and Max"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def nobody_to_buy(title: str) -> str:

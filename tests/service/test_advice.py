@@ -106,8 +106,8 @@ def test_the_shop_opens_tomorrow(shop: World) -> None:
     shop.shop(opening_hours="Mo-Su 10:00-13:00")
     ref = place(shop, tomorrow)  # type: ignore[arg-type]
     pack, leave = texts(shop, ref)
-    assert pack == "Packing starts by 12:50; not sooner: the shop opens at 10:00."
-    assert leave == "Ravi leaves with it by 17:25; not sooner: the shop opens at 10:00."
+    assert pack == "Packing starts by 12:50 on Wed; not sooner: the shop opens at 10:00 on Wed."
+    assert leave == "Ravi leaves with it by 17:25 on Wed; not sooner: the shop opens at 10:00 on Wed."
 
 
 def test_what_must_be_bought_first(shop: World) -> None:

@@ -140,7 +140,7 @@ def test_somebody_took_it(console: Console, ref: str) -> None:
     plain, shape = told(console, ref, at(18, 13))
     assert f"{page['name']} took it today 18:12" in plain
     assert shape["decision"] == f"Wait: {page['name']} has taken it."
-    assert "Physics 2 is being bought since 18:12, which can take 50 min" in plain
+    assert "Physics 2 has been looked for since 18:12, which can take 50 min" in plain
     assert "must be done by today 19:00" in plain
     assert "Remind Meena" in plain
 

@@ -57,7 +57,7 @@ def test_what_is_to_be_bought_is_a_condition(api: Api) -> None:
     api.ok(api.post("/quotes", question(api)), 201)
     quote = api.ok(api.post("/quotes", question(api, minutes=600)), 201)
     assert quote["verdict"] == "yes_if"
-    assert quote["conditions"] == ["if somebody leaves for City Books by 21:15"]
+    assert quote["conditions"] == ["if somebody leaves for City Books by 21:15 on Tue"]
     assert quote["plan"][0]["supplier"] == "City Books"
 
 
