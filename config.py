@@ -24,6 +24,8 @@ KNOWN = {
     "DISPATCH_LOCAL_URL": "as this machine sees us, for simulated phones; `dispatch up` sets it",
     "DISPATCH_SIMULATOR_URL": "where the simulated phones are; `dispatch up` sets it",
     "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
+    "DISPATCH_TEXTS_PER_MONTH": "segments that may be sent in a month; default: as many as need be",
+    "DISPATCH_COUNTRIES": "countries that texts may go to, like GB,IN; default: the default region's and the staff's",
     "DISPATCH_HEARTBEAT_URL": "asked for once a minute while all is well",
     "TWILIO_ACCOUNT_SID": "the Twilio account",
     "TWILIO_AUTH_TOKEN": "its auth token; also signs Twilio's webhooks",
@@ -99,6 +101,7 @@ def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = N
         env.complaints.append("DISPATCH_SECRET_KEY: not set; give 32 random characters, the same for every process")
     elif len(key) < 16:
         env.complaints.append("DISPATCH_SECRET_KEY: too short; give at least 16 random characters")
+    per_month = env.number("DISPATCH_TEXTS_PER_MONTH", None, least=1, most=10_000_000)
     concurrency = env.number("DISPATCH_WORKER_CONCURRENCY", 8, least=1, most=64)
     settings = Settings(
         database_url=_database_url(env),
@@ -109,6 +112,8 @@ def load(environ: Mapping[str, str] | None = None, *, secret_key: str | None = N
         twilio=_twilio(env, key or ""),
         worker_concurrency=int(concurrency or 8),
         texts_per_second=env.number("DISPATCH_TEXTS_PER_SECOND", None, least=0.01, most=1000),
+        texts_per_month=int(per_month) if per_month is not None else None,
+        countries=_countries(env),
         heartbeat_url=_heartbeat_url(env),
     )
     if env.complaints:
@@ -154,6 +159,14 @@ def _region(env: Environment) -> str | None:
         env.complaints.append(f"DISPATCH_DEFAULT_REGION: {region!r} is no country; give two letters like IN or DE")
         return None
     return region.upper() if region else None
+
+
+def _countries(env: Environment) -> tuple[str, ...]:
+    names = [name.strip().upper() for name in (env.get("DISPATCH_COUNTRIES") or "").split(",") if name.strip()]
+    wrong = [name for name in names if name not in SUPPORTED_REGIONS]
+    if wrong:
+        env.complaints.append(f"DISPATCH_COUNTRIES: {wrong[0]!r} is no country; give two letters each, like GB,IN")
+    return tuple(dict.fromkeys(names))
 
 
 def _twilio(env: Environment, secret_key: str) -> TwilioSettings | None:

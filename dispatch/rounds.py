@@ -18,12 +18,14 @@ from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
 from .foundation.outside import ping
 from .messaging.delivery import Delivery
+from .messaging.limit_rules import Limits
 from .messaging.service import Settled, record_failure, unhandled
 from .orders.tables import Branch, Heartbeat, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
 from .promise import quotes
 from .promise.learning import collect, is_due, recalibrate
 from .runtime import Runtime
+from .staff.countries import allowed_prefixes
 
 log = get_logger("rounds")
 
@@ -127,6 +129,9 @@ def make_delivery(runtime: Runtime) -> Delivery:
         concurrency=runtime.settings.worker_concurrency,
         texts_per_second=runtime.settings.texts_per_second,
         on_settled=_heard,
+        limits=lambda session: Limits(
+            per_month=runtime.settings.texts_per_month, prefixes=allowed_prefixes(session, runtime.settings)
+        ),
     )
 
 

@@ -19,12 +19,14 @@ from ..foundation.clock import SystemClock
 from ..foundation.db import Database
 from ..foundation.errors import ConfigurationError, Invalid, Unavailable
 from ..foundation.hours import has_holiday_calendar
-from ..foundation.types import can_be_texted, mask_phone
+from ..foundation.settings import Settings
+from ..foundation.types import can_be_texted, country_prefix, mask_phone
 from ..messaging.health import OUTAGE_AFTER_SECONDS
 from ..messaging.rules import Hold, TextState
 from ..messaging.service import opted_out
 from ..messaging.tables import OutgoingText
 from ..orders.tables import Branch, Heartbeat
+from ..staff.countries import allowed_prefixes
 from ..staff.tables import ExtraShift, Pause, Staff
 from . import rules
 from .common import open_database, schema_of
@@ -33,13 +35,13 @@ from .rules import BranchFacts, Complaint, DataFacts, Severity, StaffFacts, Stuc
 WATCH = "watch"
 
 
-def load_facts(session: Session, now: datetime) -> DataFacts:
+def load_facts(session: Session, now: datetime, settings: Settings) -> DataFacts:
     """What the database says that pages depend on."""
     late = now - timedelta(seconds=OUTAGE_AFTER_SECONDS)
     waiting = OutgoingText.state.in_((TextState.QUEUED, TextState.SENDING))
     return DataFacts(
         branches=[_branch(row) for row in session.scalars(select(Branch).order_by(Branch.id))],
-        staff=_staff(session, now),
+        staff=_staff(session, now, allowed_prefixes(session, settings)),
         held=_stuck(session, OutgoingText.state == TextState.HELD, OutgoingText.hold == Hold.CONFIGURATION),
         failing=_stuck(session, waiting, OutgoingText.failing_since <= late),
         last_round_at=session.scalars(select(Heartbeat.at).where(Heartbeat.name == WATCH)).first(),
@@ -63,7 +65,7 @@ def _branch(row: Branch) -> BranchFacts:
     )
 
 
-def _staff(session: Session, now: datetime) -> list[StaffFacts]:
+def _staff(session: Session, now: datetime, prefixes: frozenset[str]) -> list[StaffFacts]:
     people = session.scalars(select(Staff).where(Staff.is_active).order_by(Staff.id)).all()
     silent = opted_out(session, [row.phone for row in people])
     extra = set(session.scalars(select(ExtraShift.staff_id).where(ExtraShift.ends_at > now)))
@@ -79,6 +81,7 @@ def _staff(session: Session, now: datetime) -> list[StaffFacts]:
             can_be_texted=can_be_texted(row.phone),
             is_opted_out=row.phone in silent,
             is_paused=row.id in paused,
+            is_allowed_country=not prefixes or country_prefix(row.phone) in prefixes,
         )
         for row in people
     ]
@@ -100,21 +103,21 @@ def complaints(now: datetime) -> Iterator[Complaint]:
         return
     yield from rules.of_settings(settings)
     try:
-        yield from _of_database(db, now)
+        yield from _of_database(db, now, settings)
     except Unavailable as error:
         yield rules.fatal("database-unreachable", str(error), "Check DISPATCH_DATABASE_URL, and that it runs.")
     finally:
         db.dispose()
 
 
-def _of_database(db: Database, now: datetime) -> Iterator[Complaint]:
+def _of_database(db: Database, now: datetime, settings: Settings) -> Iterator[Complaint]:
     schema, head = schema_of(db), migrate.head()
     if schema != head:
         where = f"at {schema}, not at {head}" if schema else "not there yet"
         yield rules.fatal("schema-not-at-head", f"The database's schema is {where}.", "Run `dispatch migrate`.")
         return
     with db.snapshot() as session:
-        facts = load_facts(session, now)
+        facts = load_facts(session, now, settings)
     yield from rules.of_data(facts, now)
 
 

@@ -59,6 +59,7 @@ class StaffFacts:
     can_be_texted: bool = True
     is_opted_out: bool = False
     is_paused: bool = False
+    is_allowed_country: bool = True
 
     @property
     def can_be_reached(self) -> bool:
@@ -216,6 +217,12 @@ def _of_staff(staff: Sequence[StaffFacts]) -> Iterator[Complaint]:
                 f"{who}-cannot-be-texted",
                 f"{row.name} ({row.phone}) has a number that texts can't reach.",
                 "Give a mobile number on the people page.",
+            )
+        if not row.is_allowed_country:
+            yield say(
+                f"{who}-country-not-allowed",
+                f"{row.name} ({row.phone}) has a number in a country that texts may not go to.",
+                "Add the country to DISPATCH_COUNTRIES.",
             )
         if row.is_opted_out:
             yield say(

@@ -34,6 +34,8 @@ class Settings:
     twilio: TwilioSettings | None = None
     worker_concurrency: int = 8
     texts_per_second: float | None = None
+    texts_per_month: int | None = None
+    countries: tuple[str, ...] = ()
     heartbeat_url: str | None = field(default=None, repr=False)
 
     @property

@@ -109,6 +109,11 @@ def country_prefix(e164: str) -> str:
     return f"+{phonenumbers.parse(e164, None).country_code}"
 
 
+def region_prefix(region: str) -> str:
+    """The country calling code of two letters like "IN", with its plus."""
+    return f"+{phonenumbers.country_code_for_region(region)}"
+
+
 def mask_phone(e164: str) -> str:
     """A phone number for logs: enough to recognise, too little to call."""
     return f"{e164[:3]}…{e164[-3:]}" if len(e164) > 7 else "…"

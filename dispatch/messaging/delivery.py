@@ -16,9 +16,10 @@ from ..foundation.errors import Unavailable
 from ..foundation.log import get_logger
 from ..foundation.tokens import Links
 from .gateway import Attempt, Outcome, SentText, TextGateway
+from .limit_rules import Limits
 from .rows import Claimed, Settled
 from .rules import Channel, validity_seconds
-from .sender import Release, note_failure, note_success, ready_at, release
+from .sender import NO_LIMITS, Release, note_failure, note_success, note_used, ready_at, release
 from .sender_rules import CLOSED, is_failure
 from .service import (
     Look,
@@ -31,6 +32,7 @@ from .service import (
     settle_found,
     sweep,
 )
+from .wording import segments
 
 log = get_logger("messaging.delivery")
 
@@ -46,11 +48,17 @@ LOOKS_AT_A_TIME = 20
 SETTLE_TRIES = 3
 
 
+def no_limits(_: Session) -> Limits:
+    """Every country, and as many as one likes in a month."""
+    return NO_LIMITS
+
+
 class Delivery:
     """Sends what is due. Safe to run twice and on many machines: claims and tokens keep the runs apart.
 
     `on_settled` is told of every change in the transaction that makes it; when it raises, the change is tried again
-    and in the end left to reconciliation. Make it after any fork; `close` it at the end.
+    and in the end left to reconciliation. `limits` are asked for before each claim. Make it after any fork;
+    `close` it at the end.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class Delivery:
         concurrency: int,
         texts_per_second: float | None,
         on_settled: OnSettled,
+        limits: Callable[[Session], Limits] = no_limits,
     ) -> None:
         self._db = db
         self._gateway = gateway
@@ -70,9 +79,12 @@ class Delivery:
         self._base = links.base
         self._batch = concurrency * CLAIMED_PER_THREAD
         self._per_second = texts_per_second
+        self._limits = limits
         # What is being sent just now. `_has_trouble`: a success would be news.
         self._release = Release(texts=(), circuit=CLOSED)
         self._has_trouble = self._is_paused = False
+        # Segments that the provider has taken in this round; many threads add to it.
+        self._used: list[int] = []
         self._on_settled = on_settled
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="delivery")
         self._is_closing = threading.Event()
@@ -124,16 +136,23 @@ class Delivery:
 
     def _send_due(self) -> int:
         with self._db.transaction() as session:
+            limits = self._limits(session)
             released = release(
                 session,
                 self._clock.now(),
                 limit=self._batch,
                 per_second=self._per_second,
                 lease_seconds=LEASE_SECONDS,
+                limits=limits,
             )
         self._release, self._is_paused = released, False
         self._has_trouble = not released.circuit.is_quiet
-        return self._each(self._deliver, released.texts)
+        self._used.clear()
+        done = self._each(self._deliver, released.texts)
+        if limits.per_month is not None and self._used:
+            with self._db.transaction() as session:
+                note_used(session, sum(self._used), self._clock.now())
+        return done
 
     def _reconcile(self) -> int:
         with self._db.transaction() as session:
@@ -160,11 +179,15 @@ class Delivery:
             with self._db.transaction() as session:
                 give_back(session, text, self._clock.now())
             return
-        attempt = self._send(text)
-        if attempt.outcome is not Outcome.ACCEPTED:
+        refused = self._release.refused.get(text.outbox_id)
+        attempt = refused or self._send(text)
+        if attempt.outcome is Outcome.ACCEPTED:
+            self._used.append(segments(text.body).count)
+        else:
             log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
         self._settle(lambda session, now: settle(session, text, attempt, now))
-        self._judge(attempt)
+        if refused is None:
+            self._judge(attempt)
 
     def _judge(self, attempt: Attempt) -> None:
         """Have the circuit know how the provider does; costs nothing while all is well."""

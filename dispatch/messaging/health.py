@@ -10,14 +10,18 @@ from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from .rows import columns, literally, waits
-from .rules import RETRIED_WHEN_HELD, Hold, Kind, TextState
+from .rules import OTHER_COUNTRY_CODE, RETRIED_WHEN_HELD, TOO_MANY_CODE, Hold, Kind, TextState
 
 # A provider that is busy for a moment is no outage.
 OUTAGE_AFTER_SECONDS = 60
 
 IS_QUEUED = and_(literally(columns.state, TextState.QUEUED), or_(columns.after_id.is_(None), ~waits()))
 IS_SENDING = literally(columns.state, TextState.SENDING)
-CANT_LEAVE = and_(literally(columns.state, TextState.HELD), literally(columns.hold, Hold.CONFIGURATION))
+# A number that may not be texted, or not so often, says nothing of the others.
+IS_THE_NUMBERS = func.coalesce(columns.error_code, 0).in_((OTHER_COUNTRY_CODE, TOO_MANY_CODE))
+CANT_LEAVE = and_(
+    literally(columns.state, TextState.HELD), literally(columns.hold, Hold.CONFIGURATION), ~IS_THE_NUMBERS
+)
 
 
 @dataclass(frozen=True)

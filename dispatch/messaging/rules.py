@@ -145,6 +145,9 @@ def latest(news: Iterable[tuple[str, int | None]]) -> tuple[str, int | None]:
 
 
 OPTED_OUT_CODE = 21610
+# For texts that we hold back ourselves, as the provider says the same.
+OTHER_COUNTRY_CODE = 21408
+TOO_MANY_CODE = 20429
 
 CODES: dict[int, Outcome] = {
     **dict.fromkeys((20429, 21611, 30001, 30022, 30023, 30027, 63018, 14107), Outcome.RETRY),

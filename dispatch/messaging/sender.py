@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
-from .gateway import Attempt
+from ..foundation.types import country_prefix
+from .gateway import Attempt, Outcome
+from .limit_rules import NEVER_TOO_MANY, Limits, refusal
 from .rows import Claimed, columns, literally, outbox, sender, taken
 from .rules import Kind, TextState
 from .sender_rules import CLOSED, Circuit, Pace, after_failure
@@ -20,6 +23,7 @@ from .sending import claim
 from .wording import segments
 
 ONLY = 1
+NO_LIMITS = Limits()
 CATCH_UP_LIMIT = 1000
 THE_ROW = select(sender).where(sender.c.id == ONLY)
 IS_QUEUED = literally(columns.state, TextState.QUEUED)
@@ -29,14 +33,26 @@ BACKED_OFF = IS_QUEUED & columns.failing_since.is_not(None) & (columns.due_at > 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Texts that may be sent now. `is_probe`: one of them, to see whether the provider is back."""
+    """Texts that are claimed now. `is_probe`: one of them, to see whether the provider is back.
+
+    `refused`: by outbox id those that we don't send, with what is to be written down instead.
+    """
 
     texts: Sequence[Claimed]
     circuit: Circuit
     is_probe: bool = False
+    refused: Mapping[int, Attempt] = field(default_factory=dict)
 
 
-def release(session: Session, now: datetime, *, limit: int, per_second: float | None, lease_seconds: int) -> Release:
+def release(
+    session: Session,
+    now: datetime,
+    *,
+    limit: int,
+    per_second: float | None,
+    lease_seconds: int,
+    limits: Limits = NO_LIMITS,
+) -> Release:
     """Claim what may leave now: up to `limit`, at the sender's pace, and one at a time while the circuit is open.
 
     The row is locked only when there is something to keep: two workers would spend the same second, or both probe.
@@ -59,7 +75,49 @@ def release(session: Session, now: datetime, *, limit: int, per_second: float | 
         changes["free_at"] = pace.spend(sum(segments(text.body).count for text in texts), now)
     if changes:
         _write(session, changes)
-    return Release(texts=texts, circuit=circuit, is_probe=circuit.is_open)
+    refused = _refused(session, texts, now, limits=limits, used=used_of(row, now))
+    return Release(texts=texts, circuit=circuit, is_probe=circuit.is_open, refused=refused)
+
+
+def _refused(
+    session: Session, texts: Sequence[Claimed], now: datetime, *, limits: Limits, used: int
+) -> dict[int, Attempt]:
+    """What the limits keep back. Texts of one batch count one after the other."""
+    today = _sent_today(session, {text.to_phone for text in texts}, now)
+    found: dict[int, Attempt] = {}
+    for text in texts:
+        said = refusal(
+            text.kind, country_prefix(text.to_phone), limits=limits, sent_today=today[text.to_phone], used=used
+        )
+        if said is not None:
+            found[text.outbox_id] = Attempt(outcome=Outcome.CONFIGURATION, error_code=said.code, error=said.error)
+            continue
+        used += segments(text.body).count
+        today[text.to_phone] += text.kind not in NEVER_TOO_MANY
+    return found
+
+
+def _sent_today(session: Session, phones: Collection[str], now: datetime) -> Counter[str]:
+    counted = (columns.sent_at.is_not(None), columns.kind.not_in(NEVER_TOO_MANY))
+    mine = (columns.to_phone.in_(phones), columns.created_at > now - timedelta(days=1))
+    found = session.execute(select(columns.to_phone, func.count()).where(*mine, *counted).group_by(columns.to_phone))
+    return Counter({row[0]: row[1] for row in found})
+
+
+def used_of(row: Row[Any], now: datetime) -> int:
+    """Segments that count against this month's budget."""
+    return int(row.used) if row.month == f"{now:%Y-%m}" else 0
+
+
+def used_this_month(session: Session, now: datetime) -> int:
+    """Segments that have left this month (UTC); counted only while there is a budget."""
+    return used_of(session.execute(THE_ROW).one(), now)
+
+
+def note_used(session: Session, count: int, now: datetime) -> None:
+    """So many segments have left; once for a batch, so that the row is not hot."""
+    row = session.execute(THE_ROW.with_for_update()).one()
+    _write(session, {"month": f"{now:%Y-%m}", "used": used_of(row, now) + count})
 
 
 def note_failure(session: Session, attempt: Attempt, now: datetime, *, is_probe: bool) -> Circuit:

@@ -16,7 +16,7 @@ from .inbound import Inbound, mark_handled, record_failure, record_inbound, unha
 from .receipts import Look, missing_receipts, record_receipt
 from .rows import Claimed, Settled, columns, insert_into, literally, outbox
 from .rules import PRIORITY, Channel, Kind, TextState
-from .sender import read_circuit
+from .sender import read_circuit, used_this_month
 from .sending import claim, claim_expired, give_back, release_held, settle, settle_found, sweep
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "settle_found",
     "sweep",
     "unhandled",
+    "used_this_month",
     "withdraw",
 ]
 

@@ -74,7 +74,7 @@ class Sender(Base):
     """How our number is doing with the provider: one row, so that all workers agree.
 
     `free_at`: the pace, see `sender_rules.Pace`. The rest is the circuit: while `opened_at` is set nothing is sent but
-    one text at each `probe_at`.
+    one text at each `probe_at`. `used`: segments of the `month`, like "2026-11" in UTC, while there is a budget.
     """
 
     __tablename__ = "sender"
@@ -90,6 +90,8 @@ class Sender(Base):
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probes: Mapped[int] = mapped_column(server_default="0")
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    month: Mapped[str | None] = mapped_column(String(7))
+    used: Mapped[int] = mapped_column(server_default="0")
 
 
 class Receipt(Base):

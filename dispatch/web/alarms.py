@@ -40,6 +40,8 @@ def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
         _silence(session, now),
         _outage(session, now),
         _queue(session, now, settings),
+        _held(session, now),
+        _budget(session, now, settings),
         _founder(session),
         _opted_out(session),
         _not_reached(session, now),
@@ -73,6 +75,16 @@ def _outage(session: Session, now: datetime) -> Bar | None:
 def _queue(session: Session, now: datetime, settings: Settings) -> Bar | None:
     waiting = queue_view.long_queue_words(session, now, settings)
     return Bar(text=waiting, link="/texts?state=queued", link_text="What waits", is_alarm=False) if waiting else None
+
+
+def _held(session: Session, now: datetime) -> Bar | None:
+    held = queue_view.held_words(session, now)
+    return Bar(text=held, link="/texts?state=held", link_text="What is held") if held else None
+
+
+def _budget(session: Session, now: datetime, settings: Settings) -> Bar | None:
+    used = queue_view.budget_words(session, now, settings)
+    return Bar(text=used) if used else None
 
 
 def _opted_out(session: Session) -> Bar | None:

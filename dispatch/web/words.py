@@ -113,7 +113,7 @@ TEXT_STATES = {
 }
 # What to do about a text that is held back.
 REMEDIES = {
-    Hold.CONFIGURATION: "mend the account; until then phone them",
+    Hold.CONFIGURATION: "phone them meanwhile",
     Hold.OPTED_OUT: "phone them",
     Hold.UNSURE: "ask them, or phone them",
 }

@@ -1,4 +1,4 @@
-"""How the sender's number is doing: one row that all workers share, its pace and its circuit."""
+"""How the sender's number is doing: one row that all workers share, its pace, its circuit and its budget."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("month", sa.String(length=7), nullable=True),
+        sa.Column("used", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_sender_only_one")),
         sa.CheckConstraint("(opened_at IS NULL) = (probe_at IS NULL)", name=op.f("ck_sender_open_with_a_probe")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sender")),

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from dispatch.messaging.gateway import Attempt, Outcome
 from dispatch.messaging.rules import Kind
-from dispatch.messaging.sender import note_failure, note_success
+from dispatch.messaging.sender import note_failure, note_success, note_used
 from dispatch.messaging.sender_rules import FAILURES
 from dispatch.messaging.service import Draft, claim, enqueue, opt_out, queue, settle, sweep
 from dispatch.messaging.tables import OutgoingText
@@ -86,10 +86,10 @@ def test_an_account_that_cant_send_is_for_somebody_to_mend(slow: Desk) -> None:
         (text,) = claim(session, slow.clock.now(), limit=5)
         refused = Attempt(outcome=Outcome.CONFIGURATION, error_code=20003, error="Twilio answered 401.")
         settle(session, text, refused, slow.clock.now())
-    assert "Mend the account" in slow.get("/").text
+    assert "Mend that" in slow.get("/").text
     held = slow.get("/texts?state=held").text
     assert "Take Physics 2" in held
-    assert "Twilio answered 401: mend the account; until then phone them" in held
+    assert "Twilio answered 401: phone them meanwhile" in held
 
 
 def test_a_text_held_for_a_stop_shows_its_words_and_says_to_phone(slow: Desk) -> None:
@@ -109,3 +109,24 @@ def test_figures_of_the_queue(slow: Desk) -> None:
     assert 'dispatch_texts_waiting{kind="page"} 2.0' in figures
     assert 'dispatch_texts_waiting{kind="notice"} 0.0' in figures
     assert "dispatch_sender_paused 1.0" in figures
+
+
+def test_the_months_budget_is_said_from_four_fifths_on(slow: Desk) -> None:
+    runtime = slow.app.extensions["dispatch"]
+    slow.app.extensions["dispatch"] = replace(runtime, settings=replace(runtime.settings, texts_per_month=1000))
+    for count, is_said in ((799, False), (1, True)):
+        with slow.db.transaction() as session:
+            note_used(session, count, slow.clock.now())
+        assert ("800 of this month&#39;s 1000 texts are used, 80 %." in slow.get("/").text) is is_said
+    slow.clock.advance(seconds=timedelta(days=10).total_seconds())
+    assert "texts are used" not in slow.get("/").text
+
+
+def test_a_number_in_another_country_is_for_somebody_to_phone(slow: Desk) -> None:
+    put(slow, 1, Kind.NOTICE, "Your book is here")
+    with slow.db.transaction() as session:
+        (text,) = claim(session, slow.clock.now(), limit=5)
+        settle(session, text, Attempt(outcome=Outcome.CONFIGURATION, error_code=21408, error="no"), slow.clock.now())
+    board = slow.get("/").text
+    assert "1 text is held back, the list says why. Phone them." in board
+    assert "Texts are not going out" not in board
