@@ -83,6 +83,7 @@ WARNINGS = {
     "founder-paused",
     "staff-cannot-be-texted",
     "staff-opted-out",
+    "staff-country-not-allowed",
     "branch-defaults",
     "nobody-delivers",
     "nobody-buys",
@@ -112,6 +113,8 @@ DATA_CASES = [
     ),
     ("staff-cannot-be-texted", {"staff": [FOUNDER, replace(RIDER, can_be_texted=False)]}, {"staff": [FOUNDER, RIDER]}),
     ("staff-opted-out", {"staff": [FOUNDER, replace(RIDER, is_opted_out=True)]}, {"staff": [FOUNDER, RIDER]}),
+    ("founder-country-not-allowed", {"staff": [replace(FOUNDER, is_allowed_country=False)]}, {"staff": [FOUNDER]}),
+    ("staff-country-not-allowed", {"staff": [FOUNDER, replace(RIDER, is_allowed_country=False)]}, {"staff": [FOUNDER]}),
     ("branch-defaults", {"branches": [replace(SHOP, name="Our shop")]}, {}),
     (
         "branch-defaults",

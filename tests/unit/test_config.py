@@ -73,6 +73,8 @@ def test_everything_set() -> None:
         ({"DISPATCH_WORKER_CONCURRENCY": "65"}, "DISPATCH_WORKER_CONCURRENCY: '65'"),
         ({"DISPATCH_WORKER_CONCURRENCY": "nan"}, "DISPATCH_WORKER_CONCURRENCY: 'nan'"),
         ({"DISPATCH_TEXTS_PER_SECOND": "0"}, "DISPATCH_TEXTS_PER_SECOND: '0'"),
+        ({"DISPATCH_TEXTS_PER_MONTH": "0"}, "DISPATCH_TEXTS_PER_MONTH: '0'"),
+        ({"DISPATCH_COUNTRIES": "GB,Wales"}, "DISPATCH_COUNTRIES: 'WALES' is no country"),
         ({"DISPATCH_HEARTBEAT_URL": "example.com/beat"}, "DISPATCH_HEARTBEAT_URL: start it with https://"),
         ({"DISPATCH_TWILIO_URL": "api.twilio.com"}, "DISPATCH_TWILIO_URL: give an address"),
         ({"DISPATCH_TWILIO_URL": "http://api.example.com"}, "DISPATCH_TWILIO_URL: plain http"),
@@ -157,3 +159,9 @@ def test_secrets_are_not_shown() -> None:
     assert "AC0000" in shown
     for secret in (KEY["DISPATCH_SECRET_KEY"], TWILIO["TWILIO_AUTH_TOKEN"], "hush-hush", "sqlite:"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(("given", "countries"), [("gb, IN,GB,", ("GB", "IN")), ("FR", ("FR",)), (" ", ())])
+def test_countries_are_a_list(given: str, countries: tuple[str, ...]) -> None:
+    settings = config.load({"DISPATCH_COUNTRIES": given, "DISPATCH_TEXTS_PER_MONTH": "5000"}, secret_key="x" * 32)
+    assert (settings.countries, settings.texts_per_month) == (countries, 5000)
