@@ -25,7 +25,7 @@ KNOWN = {
     "DISPATCH_SIMULATOR_URL": "where the simulated phones are; `dispatch up` sets it",
     "DISPATCH_TEXTS_PER_SECOND": "the sender's pace; default: unpaced",
     "DISPATCH_TEXTS_PER_MONTH": "segments that may be sent in a month; default: as many as need be",
-    "DISPATCH_COUNTRIES": "countries that texts may go to, like GB,IN; default: the default region's and the staff's",
+    "DISPATCH_COUNTRIES": "countries that texts may go to, like GB,IN; default: everywhere",
     "DISPATCH_HEARTBEAT_URL": "asked for once a minute while all is well",
     "TWILIO_ACCOUNT_SID": "the Twilio account",
     "TWILIO_AUTH_TOKEN": "its auth token; also signs Twilio's webhooks",

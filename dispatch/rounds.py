@@ -18,14 +18,13 @@ from .foundation.errors import Busy, Unavailable
 from .foundation.log import get_logger
 from .foundation.outside import ping
 from .messaging.delivery import Delivery
-from .messaging.limit_rules import Limits
+from .messaging.limit_rules import Limits, prefixes_of
 from .messaging.service import Settled, record_failure, unhandled
 from .orders.tables import Branch, Heartbeat, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
 from .promise import quotes
 from .promise.learning import collect, is_due, recalibrate
 from .runtime import Runtime
-from .staff.countries import allowed_prefixes
 
 log = get_logger("rounds")
 
@@ -121,6 +120,8 @@ def handle_stored(runtime: Runtime, inbound_id: int) -> bool:
 
 def make_delivery(runtime: Runtime) -> Delivery:
     """The outbox's sender, told what to do with the provider's news."""
+    prefixes = prefixes_of(runtime.settings.countries)
+    limits = Limits(per_month=runtime.settings.texts_per_month, prefixes=prefixes)
     return Delivery(
         runtime.db,
         runtime.texts,
@@ -129,9 +130,7 @@ def make_delivery(runtime: Runtime) -> Delivery:
         concurrency=runtime.settings.worker_concurrency,
         texts_per_second=runtime.settings.texts_per_second,
         on_settled=_heard,
-        limits=lambda session: Limits(
-            per_month=runtime.settings.texts_per_month, prefixes=allowed_prefixes(session, runtime.settings)
-        ),
+        limits=lambda _: limits,
     )
 
 

@@ -22,11 +22,11 @@ from ..foundation.hours import has_holiday_calendar
 from ..foundation.settings import Settings
 from ..foundation.types import can_be_texted, country_prefix, mask_phone
 from ..messaging.health import OUTAGE_AFTER_SECONDS
+from ..messaging.limit_rules import prefixes_of
 from ..messaging.rules import Hold, TextState
 from ..messaging.service import opted_out
 from ..messaging.tables import OutgoingText
 from ..orders.tables import Branch, Heartbeat
-from ..staff.countries import allowed_prefixes
 from ..staff.tables import ExtraShift, Pause, Staff
 from . import rules
 from .common import open_database, schema_of
@@ -41,7 +41,7 @@ def load_facts(session: Session, now: datetime, settings: Settings) -> DataFacts
     waiting = OutgoingText.state.in_((TextState.QUEUED, TextState.SENDING))
     return DataFacts(
         branches=[_branch(row) for row in session.scalars(select(Branch).order_by(Branch.id))],
-        staff=_staff(session, now, allowed_prefixes(session, settings)),
+        staff=_staff(session, now, prefixes_of(settings.countries)),
         held=_stuck(session, OutgoingText.state == TextState.HELD, OutgoingText.hold == Hold.CONFIGURATION),
         failing=_stuck(session, waiting, OutgoingText.failing_since <= late),
         last_round_at=session.scalars(select(Heartbeat.at).where(Heartbeat.name == WATCH)).first(),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..foundation.types import region_prefix
 from .rules import OTHER_COUNTRY_CODE, TOO_MANY_CODE, Kind
 
-MOST_A_DAY = 60
+# More than anybody reads: only a mistake of ours sends so many.
+MOST_A_DAY = 500
 # The last tenth of a month's budget is for calls for help and what belongs to them.
 FOR_PAGES = 0.1
 ALARM_AT = 0.8
@@ -26,6 +29,14 @@ class Limits:
     per_month: int | None = None
     per_day: int = MOST_A_DAY
     prefixes: frozenset[str] = frozenset()
+
+
+def prefixes_of(regions: Iterable[str]) -> frozenset[str]:
+    """Country calling codes of two-letter regions; none, which means all, for none.
+
+    A code is finer than no list and coarser than a country: "+1" is shared by the United States and others.
+    """
+    return frozenset(region_prefix(region) for region in regions)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from dispatch.foundation.settings import Settings
 from dispatch.messaging import service
 from dispatch.messaging.delivery import Delivery
 from dispatch.messaging.limit_rules import Limits
 from dispatch.messaging.rules import Hold, Kind, TextState
 from dispatch.messaging.sender import used_this_month
-from dispatch.staff.countries import allowed_prefixes
-from tests import factories
-from tests.service.test_outbox_kit import MEENA, RAVI, House, another_worker, house, put, row
+from tests.service.test_outbox_kit import MEENA, House, another_worker, house, put, row
 
 __all__ = ["house"]
 PARIS = "+33612345678"
@@ -110,23 +106,3 @@ def test_without_a_budget_nothing_is_counted(house: House) -> None:
     put(house.db, house.now())
     house.run()
     assert used(house) == 0
-
-
-@pytest.mark.parametrize(
-    ("countries", "region", "allowed"),
-    [
-        ((), "IN", {"+91", "+44"}),
-        ((), None, {"+44"}),
-        (("FR", "US"), "IN", {"+33", "+1"}),
-    ],
-)
-def test_where_texts_may_go(
-    house: House, settings: Settings, *, countries: tuple[str, ...], region: str | None, allowed: set[str]
-) -> None:
-    given = replace(settings, countries=countries, default_region=region)
-    with house.db.transaction() as session:
-        # Before anybody works here there is nothing to go by.
-        assert countries or not allowed_prefixes(session, given)
-        factories.make_shop(session, house.now())
-        factories.make_person(session, house.now(), "Ravi", role="rider", phone=RAVI)
-        assert allowed_prefixes(session, given) == allowed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch.messaging.limit_rules import MOST_A_DAY, Limits, Refusal, refusal
+from dispatch.messaging.limit_rules import MOST_A_DAY, Limits, Refusal, prefixes_of, refusal
 from dispatch.messaging.rules import OTHER_COUNTRY_CODE, TOO_MANY_CODE, Hold, Kind, TextState, is_unreachable
 
 BUDGET = Limits(per_month=100)
@@ -26,6 +26,12 @@ def test_no_kind_goes_to_another_country(kind: Kind) -> None:
     said = refused(kind, limits=limits, prefix="+33")
     assert said is not None
     assert (said.code, "+33" in said.error, "DISPATCH_COUNTRIES" in said.error) == (OTHER_COUNTRY_CODE, True, True)
+
+
+def test_where_texts_may_go() -> None:
+    assert prefixes_of(("FR", "US")) == {"+33", "+1"}
+    # Nobody has named a country: everywhere.
+    assert refused(Kind.PAGE, limits=Limits(prefixes=prefixes_of(())), prefix="+33") is None
 
 
 @pytest.mark.parametrize("kind", Kind)

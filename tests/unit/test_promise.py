@@ -12,8 +12,8 @@ from dispatch.foundation.hours import Span
 from dispatch.orders.policy import Policy
 from dispatch.orders.rules import Sourcing, Status
 from dispatch.promise.assess import assess
-from dispatch.promise.rules import ClockName, Level, level_at, next_change
 from dispatch.promise.known import Facts, LineFacts, SupplierFacts
+from dispatch.promise.rules import ClockName, Level, level_at, next_change
 from dispatch.staff.rules import Person, Role
 
 # 14:00 in the shop, which keeps UTC here so that the table reads as it is meant.
