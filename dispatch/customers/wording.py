@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..messaging.wording import plain, segments
-from ..procurement.substitution_wording import THING, fitted, numbered, ways_to_answer
+from ..procurement.substitution_wording import THING, fitted, numbered, tidy, ways_to_answer
 from .rules import NoticeKind
 
 MOST_SEGMENTS = 2
@@ -31,11 +31,15 @@ class Told:
 def notice(kind: NoticeKind, told: Told) -> str:
     """The text of one notice; what was ordered is shortened until it fits, then names."""
     parts = {name: plain(getattr(told, name)) for name in SHORTENED}
+
+    def text() -> str:
+        return tidy(_text(kind, told=told, **parts))
+
     for name in SHORTENED:
-        while parts[name] and segments(_text(kind, told=told, **parts)).count > MOST_SEGMENTS:
+        while parts[name] and segments(text()).count > MOST_SEGMENTS:
             cut = parts[name].removesuffix("...").rstrip()[:-8]
             parts[name] = f"{cut}..." if cut else ""
-    return _text(kind, told=told, **parts)
+    return text()
 
 
 def _text(kind: NoticeKind, *, shop: str, name: str, what: str, carrier: str, told: Told) -> str:

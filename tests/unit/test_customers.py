@@ -42,6 +42,11 @@ def test_confirmed_says_what_by_when_and_where_to_look() -> None:
         assert word in text
 
 
+def test_a_title_that_ends_with_a_full_stop_needs_no_second_one() -> None:
+    text = notice(NoticeKind.CONFIRMED, told(what="Physics 2, 2nd ed."))
+    assert "your order: Physics 2, 2nd ed. You will have it" in text
+
+
 def test_on_its_way_says_who_when_and_the_digits() -> None:
     text = notice(NoticeKind.ON_ITS_WAY, told(pin="0427"))
     for word in ("Ravi", "18:50", "0427", LINK):
