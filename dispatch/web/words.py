@@ -98,7 +98,7 @@ ANSWERS = {
     Answer.ACCEPTED: "took it",
     Answer.DECLINED: "can't",
     Answer.HANDED_BACK: "gave it back",
-    Answer.LOST: "somebody else was first",
+    Answer.LOST: "not needed any more",
     Answer.UNREACHABLE: "could not be reached",
 }
 TEXT_STATES = {
