@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..foundation.hours import local_text
-from ..orders.rules import IN_HAND
+from ..foundation.hours import local_text, midnight
+from ..orders.rules import IN_HAND, Sourcing
 from ..orders.tables import Order
 from ..orders.wording import first_name, things
+from ..procurement.call_log import refusals_of
 from ..procurement.tables import ItemSupplier, Supplier
 from ..promise.rules import Level
 from ..promise.tables import Watch
@@ -26,24 +27,31 @@ def what_of(order: Order, *, only_missing: bool = False) -> str:
     return things(lines)
 
 
-def shops_for(session: Session, order: Order) -> list[str]:
-    """Names of the shops where what is missing may be had, the one asked first first."""
-    items = [line.item_id for line in order.lines if line.sourcing not in IN_HAND and line.item_id]
-    chosen = [line.supplier_id for line in order.lines if line.sourcing not in IN_HAND and line.supplier_id]
+def shops_for(session: Session, order: Order, now: datetime) -> list[str]:
+    """Names of the shops where what is missing may be had, the one asked first first; not who said no today.
+
+    What can't be had where it is usually had is to be found elsewhere.
+    """
+    missing = [line for line in order.lines if line.sourcing not in (*IN_HAND, Sourcing.UNAVAILABLE)]
+    items = [line.item_id for line in missing if line.item_id]
+    chosen = [line.supplier_id for line in missing if line.supplier_id]
     query = (
-        select(Supplier.name)
+        select(Supplier.id, Supplier.name, ItemSupplier.item_id)
         .outerjoin(ItemSupplier, ItemSupplier.supplier_id == Supplier.id)
         .where(ItemSupplier.item_id.in_(items) | Supplier.id.in_(chosen))
         .order_by(Supplier.id.in_(chosen).desc(), ItemSupplier.position, Supplier.id)
     )
-    return list(dict.fromkeys(session.scalars(query)))
+    rows = session.execute(query).all()
+    today = midnight(now, order.branch.timezone)
+    refused = refusals_of(session, missing, today, supplier_ids={row.id for row in rows})
+    return list(dict.fromkeys(row.name for row in rows if (row.item_id, row.id) not in refused))
 
 
 def job_of(session: Session, order: Order, need: Need, now: datetime) -> Job:
     """The job that somebody is asked to do."""
     branch, watch = order.branch, session.get(Watch, order.id)
     start = watch.act_by if watch and watch.act_by and watch.act_by > now + NEAR else None
-    shops = shops_for(session, order) if need is not Need.DELIVER else []
+    shops = shops_for(session, order, now) if need is not Need.DELIVER else []
     return Job(
         ref=order.ref,
         what=what_of(order, only_missing=need is Need.PROCURE),

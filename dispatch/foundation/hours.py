@@ -127,6 +127,12 @@ def overlap(left: Sequence[Span], right: Sequence[Span]) -> list[Span]:
     return sorted(span for span in both if span.start <= span.end)
 
 
+def midnight(now: datetime, timezone: str) -> datetime:
+    """When the day began there, in UTC."""
+    there = now.astimezone(ZoneInfo(timezone))
+    return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
 def local_text(instant: datetime, timezone: str, *, now: datetime | None = None) -> str:
     """A time as people of that place say it: "19:30", or "Tue 24 Nov 19:30" when it is not today."""
     there = instant.astimezone(ZoneInfo(timezone))

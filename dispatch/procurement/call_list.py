@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from ..foundation.hours import Span, open_spans
+from ..foundation.hours import Span, midnight, open_spans
 from ..orders.policy import Policy
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
@@ -62,11 +61,11 @@ def call_lists(
     if not lines:
         return {}
     suppliers = {row.id: row for row in session.scalars(select(Supplier).order_by(Supplier.id))}
-    branch, midnight = order.branch, _midnight(order.branch, now)
+    branch, today = order.branch, midnight(now, order.branch.timezone)
     spans = {row.id: _open(row, branch, now) for row in suppliers.values()}
     tied = _tied(session, lines)
-    heard, learned = answers_of(session, lines, midnight), lessons(session, lines, now)
-    others = _others(session, branch.id, midnight)
+    heard, learned = answers_of(session, lines, today), lessons(session, lines, now)
+    others = _others(session, branch.id, today)
     lists = {}
     for line in lines:
         known = _Known(line, spans, tied.get(line.item_id or 0, set()), learned)
@@ -74,7 +73,7 @@ def call_lists(
             replace(_shop(row, known, heard.get((line.id, row.id), ()), branch.policy), stretch=stretch(row, line))
             for row in suppliers.values()
         ]
-        need = _need(order, line, now, midnight, act_by)
+        need = _need(order, line, now, today, act_by)
         lists[line.id] = tuple(
             Listed(
                 supplier=suppliers[row.shop.id],
@@ -84,10 +83,6 @@ def call_lists(
             for row in rank(shops, need)
         )
     return lists
-
-
-def _midnight(branch: Branch, now: datetime) -> datetime:
-    return now.astimezone(ZoneInfo(branch.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _open(supplier: Supplier, branch: Branch, now: datetime) -> tuple[Span, ...]:
@@ -103,14 +98,14 @@ def _open(supplier: Supplier, branch: Branch, now: datetime) -> tuple[Span, ...]
     )
 
 
-def _need(order: Order, line: Line, now: datetime, midnight: datetime, act_by: datetime | None) -> Need:
+def _need(order: Order, line: Line, now: datetime, today: datetime, act_by: datetime | None) -> Need:
     policy = order.branch.policy
     travel = order.travel_minutes if order.travel_minutes is not None else policy.travel_minutes
     # Of a search under way the clock says by when it must end, not when to set out.
     is_waiting = line.sourcing in (Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE)
     return Need(
         now=now,
-        midnight=midnight,
+        midnight=today,
         horizon=now + AHEAD,
         home_by=order.promised_by - timedelta(minutes=policy.pack_minutes + policy.handover_minutes + travel),
         act_by=act_by if is_waiting else None,
@@ -156,12 +151,12 @@ def _tied(session: Session, lines: Sequence[Line]) -> dict[int, set[int]]:
     return found
 
 
-def _others(session: Session, branch_id: int, midnight: datetime) -> dict[int, list[Other]]:
+def _others(session: Session, branch_id: int, today: datetime) -> dict[int, list[Other]]:
     """By supplier, the missing lines of a branch's open orders that can be had there: tied to their item and not
     refused today, looked for there, or put aside there. Promised first, first."""
     said_no = (
         select(SupplierAnswer.id)
-        .where(SupplierAnswer.supplier_id == ItemSupplier.supplier_id, SupplierAnswer.at >= midnight)
+        .where(SupplierAnswer.supplier_id == ItemSupplier.supplier_id, SupplierAnswer.at >= today)
         .where(SupplierAnswer.superseded_at.is_(None), SupplierAnswer.outcome == Outcome.NO)
         .where(or_(SupplierAnswer.line_id == Line.id, SupplierAnswer.item_id == Line.item_id))
     )

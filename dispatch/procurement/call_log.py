@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Float, and_, case, cast, func, null, or_, 
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import open_spans
-from ..orders.tables import Branch, Line
+from ..orders.rules import Sourcing, Status
+from ..orders.tables import Branch, Line, Order
+from ..orders.timetable import rearm
 from .calls import HAD, LONGEST_MEMORY, TELLING, Answer, Outcome, Scope, Tally, kind_of, weight_steps
 from .tables import Item, Supplier, SupplierAnswer
 
@@ -75,7 +77,15 @@ def write(
     )
     session.add(answer)
     session.flush()
+    _wake_others(session, line, now)
     return answer
+
+
+def _wake_others(session: Session, line: Line, now: datetime) -> None:
+    """Whoever waits for the same thing counts on that shop too, or may do so again."""
+    if line.item_id:
+        same = (Line.item_id == line.item_id, Line.sourcing == Sourcing.TO_PROCURE, Order.status == Status.PROCURING)
+        rearm(session, session.scalars(select(Order.id).join(Line).where(*same).distinct()).all(), now)
 
 
 def told_of(session: Session, line: Line) -> list[tuple[str, Outcome]]:
@@ -122,6 +132,24 @@ def answers_of(session: Session, lines: Sequence[Line], since: datetime) -> dict
             if is_mine or (is_same and row.at >= since and row.superseded_at is None):
                 found.setdefault((line.id, row.supplier_id), []).append(_answer(row, is_mine=is_mine))
     return found
+
+
+def refusals_of(
+    session: Session, lines: Sequence[Line], since: datetime, *, supplier_ids: Collection[int]
+) -> dict[tuple[int, int], SupplierAnswer]:
+    """By (item, supplier): who said no or was closed since then, unless something else was heard there later.
+
+    One query, however many lines.
+    """
+    items = {line.item_id for line in lines if line.item_id and line.sourcing is Sourcing.TO_PROCURE}
+    query = (
+        select(SupplierAnswer)
+        .where(SupplierAnswer.item_id.in_(items), SupplierAnswer.superseded_at.is_(None), SupplierAnswer.at >= since)
+        .where(SupplierAnswer.supplier_id.in_(supplier_ids), SupplierAnswer.outcome != Outcome.NO_ANSWER)
+        .order_by(SupplierAnswer.at, SupplierAnswer.id)
+    )
+    last = {(row.item_id or 0, row.supplier_id): row for row in session.scalars(query)}
+    return {key: row for key, row in last.items() if row.outcome in (Outcome.NO, Outcome.CLOSED)}
 
 
 def _answer(row: SupplierAnswer, *, is_mine: bool) -> Answer:

@@ -49,6 +49,11 @@ def why_given_up(session: Session, line: Line, news: ProcurementNews) -> str:
     return asked
 
 
+def _sentence(note: str) -> str:
+    """What somebody typed, as it reads after a full stop."""
+    return f"{note[:1].upper()}{note[1:]}"
+
+
 def record_news(
     session: Session,
     line: Line,
@@ -63,7 +68,7 @@ def record_news(
     where = f" at {supplier.name}" if supplier else ""
     if line.kept_until:
         where += f" until {local_text(line.kept_until, line.order.branch.timezone, now=now)}"
-    text = SAID[news.state].format(title=line.title, where=where) + (f" {news.note}" if news.note else asked)
+    text = SAID[news.state].format(title=line.title, where=where) + (f" {_sentence(news.note)}" if news.note else asked)
     data = {"line_id": line.id, "supplier": news.supplier, "state": news.state.value}
     record(session, line.order, f"line_{news.state.value}", text, at=now, actor=actor, data=data)
     if supplier and news.state in ANSWERS:

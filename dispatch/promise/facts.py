@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from ..foundation.hours import Span, open_spans
+from ..foundation.hours import Span, midnight, open_spans, without
 from ..orders.rules import OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
-from ..procurement.tables import ItemSupplier, Supplier
+from ..procurement.call_log import refusals_of
+from ..procurement.calls import Outcome
+from ..procurement.tables import ItemSupplier, Supplier, SupplierAnswer
 from ..staff.rules import Person
 from ..staff.service import load_people
 from .estimates import Kind, Lengths, Spread, distance_km
@@ -71,8 +73,10 @@ def _look_up(session: Session, orders: Sequence[Order], now: datetime) -> _Share
     branch = orders[0].branch
     first = min(order.created_at for order in orders)
     horizon = Span(min(now, first) - BEFORE, max(now, *(order.promised_by for order in orders)) + AFTER)
-    by_item, by_id = _suppliers(session, [line for order in orders for line in order.lines])
+    lines = [line for order in orders for line in order.lines]
+    by_item, by_id = _suppliers(session, lines)
     people = tuple(load_people(session, branch, now, start=horizon.start, end=horizon.end))
+    today = midnight(now, branch.timezone)
     return _Shared(
         branch=branch,
         horizon=horizon,
@@ -82,6 +86,8 @@ def _look_up(session: Session, orders: Sequence[Order], now: datetime) -> _Share
         lengths=load_lengths(session, branch.id, supplier_ids=sorted(by_id)),
         people=people,
         counted=load_counted(session, [person.id for person in people], now, until=horizon.end),
+        refusals=refusals_of(session, lines, today, supplier_ids=by_id),
+        tomorrow=midnight(today + timedelta(hours=36), branch.timezone),
     )
 
 
@@ -155,6 +161,8 @@ class _Shared:
     lengths: Lengths
     people: tuple[Person, ...]
     counted: Sequence[Counted]
+    refusals: Mapping[tuple[int, int], SupplierAnswer]
+    tomorrow: datetime
 
     def hour(self, instant: datetime) -> int:
         """The branch's own hour."""
@@ -251,10 +259,21 @@ def _line_facts(line: Line, shared: _Shared) -> LineFacts:
         sourcing=Sourcing(line.sourcing),
         since=line.sourcing_at,
         ready_at=line.ready_at,
-        suppliers=tuple(_with_errand(shared.shops[number], line, shared) for number in ids),
+        suppliers=tuple(_as_heard(_with_errand(shared.shops[number], line, shared), line, shared) for number in ids),
         buyer_id=line.buyer_id,
         kept_until=line.kept_until,
     )
+
+
+def _as_heard(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts:
+    """Who said no today may have it tomorrow; a door that was found closed stays so until it opens next."""
+    said = shared.refusals.get((line.item_id or 0, shop.id)) if line.sourcing is Sourcing.TO_PROCURE else None
+    if said is None:
+        return shop
+    if said.outcome is Outcome.NO:
+        today = Span(shared.horizon.start, shared.tomorrow)
+        return replace(shop, open=tuple(without(shop.open, [today])), has_refused=True)
+    return replace(shop, open=tuple(span for span in shop.open if not span.start <= said.at < span.end))
 
 
 def _with_errand(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts:

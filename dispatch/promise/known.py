@@ -51,7 +51,7 @@ class Door(NamedTuple):
 class SupplierFacts:
     """Another shop: when it is open, how far it is and how long finding and buying takes there (minutes).
 
-    `errand`: there, finding, buying and back, as learned.
+    `errand`: there, finding, buying and back, as learned. `has_refused`: they said today that they don't have it.
     """
 
     name: str
@@ -60,6 +60,7 @@ class SupplierFacts:
     procure_minutes: int | None
     id: int = 0
     errand: Spread | None = None
+    has_refused: bool = False
 
     @property
     def stop(self) -> str:

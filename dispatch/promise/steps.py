@@ -186,17 +186,17 @@ def _buy(view: View, line: LineFacts) -> Step:
         )
     # Somebody asked for help may find what the usual shops don't have.
     suppliers = () if line.sourcing is Sourcing.UNAVAILABLE else line.suppliers
-    if suppliers:
-        options = [_trip(view, shop, line) for shop in suppliers]
-    else:
+    options = [_trip(view, shop, line) for shop in suppliers]
+    usual = tuple(shop for shop in suppliers if not shop.has_refused)
+    if not usual:
         minutes = view.minutes(facts.search_length) / (2 if line.sourcing is Sourcing.RESERVED else 1)
         length = seconds(minutes)
         windows = _windows(view, Skill.PROCURE, length)
-        options = [Option(duration=length, windows=windows)]
-    closed = Said(wording.closed_shops, tuple(shop.name for shop in suppliers)) if suppliers else ""
+        options.append(Option(duration=length, windows=windows))
+    closed = Said(wording.closed_shops, tuple(shop.name for shop in usual)) if usual else ""
     step = _step(
         ClockName.PROCUREMENT,
-        Said(wording.buying_takes, (line.title, round(_longest(view, suppliers)))),
+        Said(wording.buying_takes, (line.title, round(_longest(view, usual)))),
         options,
         free=view.free(Skill.PROCURE),
         nobody=Said(wording.nobody_to_buy, (line.title,)),
@@ -233,7 +233,8 @@ def _trip(view: View, shop: SupplierFacts, line: LineFacts) -> Option:
     way, stay = seconds(way_minutes), seconds(stay_minutes)
     length = way + stay + way
     openings = []
-    for open_ in shop.open:
+    # Yesterday's closing is no clock of what was asked for today.
+    for open_ in (span for span in shop.open if span.end > line.since):
         end, words = open_.end, Said(wording.supplier_closes, (shop.name, open_.end))
         if kept_until and kept_until < end:
             end, words = kept_until, Said(wording.is_kept_until, (shop.name, line.title, kept_until))

@@ -21,7 +21,11 @@ from dispatch.procurement.calls import Outcome, Why
 from dispatch.procurement.tables import Supplier, SupplierAnswer
 from dispatch.promise import calls
 from dispatch.promise.estimates import Group, Kind
+from dispatch.promise.facts import gather
+from dispatch.promise.quotes import Question, look
 from dispatch.promise.tables import Estimate
+from dispatch.promise.verdict import Part
+from dispatch.web.plan_view import shapes_of
 from tests.world import World, at_once, city, world
 
 __all__ = ["city", "world"]
@@ -113,7 +117,7 @@ def test_a_shop_keeps_it(town: Town) -> None:
     before = town.world.see(ref)["version"]
     town.hear(ref, "has_it", at="cross", kept_until=town.world.at("18:00"), note="at the till")
     assert town.standing(ref) == ("reserved", "cross", town.world.at("18:00"))
-    assert town.last_event(ref) == "Physics 2 is put aside at Crossword until 18:00. at the till"
+    assert town.last_event(ref) == "Physics 2 is put aside at Crossword until 18:00. At the till"
     assert town.names(ref)[0] == "cross"
     assert town.list(ref)[0].row.why is Why.KEEPS
     assert town.world.see(ref)["version"] == before + 1
@@ -539,3 +543,102 @@ def test_the_call_list_and_the_clock_count_with_the_same_learned_length(world: W
     # 17:00 less 30 to find and buy, and 15 there.
     assert leave_by() == world.at("16:15")
     assert world.see(ref)["risk"]["act_by"] == world.at("16:15").astimezone(UTC).isoformat()
+
+
+# --- what the clock makes of it --------------------------------------------------------------------------------------
+
+
+def counted_on(world: World, ref: str) -> list[str | None]:
+    return [step["supplier"] for step in see_plan(world, ref) if step["step"] == "procure"]
+
+
+def see_plan(world: World, ref: str) -> list[dict[str, Any]]:
+    with world.db.snapshot() as session:
+        return shapes_of(gather(session, find_order(session, ref), world.now), world.now)
+
+
+def test_the_clock_counts_on_nobody_who_said_no(town: Town) -> None:
+    ref = town.world.order("18:30", sku="physics-2")
+    town.world.tick()
+    assert counted_on(town.world, ref) == ["City Books"]
+    town.hear(ref, "no")
+    town.world.tick()
+    assert counted_on(town.world, ref) == ["Crossword"]
+    town.hear(ref, "no", at="cross")
+    town.world.tick()
+    # Somebody goes and looks elsewhere, which takes as long as buying takes where no shop is known.
+    assert counted_on(town.world, ref) == [None]
+    assert town.world.see(ref)["risk"]["binding"]["message"] == "Buying Physics 2 can take 90 min: start by 16:15."
+    town.hear(ref, "has_it")
+    town.world.tick()
+    assert counted_on(town.world, ref) == ["City Books"]
+
+
+def test_a_shop_that_was_found_closed_counts_from_its_next_opening(town: Town) -> None:
+    town.world.supplier(
+        "city", "Mo-Su 09:00-15:00,16:00-21:00", name="City Books", travel_minutes=10, procure_minutes=20
+    )
+    town.world.item("atlas", suppliers=("city",))
+    soon, later = town.world.order("16:45", sku="atlas"), town.world.order("20:30", sku="atlas")
+    town.hear(soon, "closed")
+    town.world.tick()
+    assert town.world.see(soon)["risk"]["binding"]["message"] == "City Books is closed until after the promise."
+    assert town.world.see(soon)["risk"]["level"] in {"at_risk", "late"}
+    assert counted_on(town.world, later) == ["City Books"]
+    town.world.ignore_rest()
+
+
+def test_a_no_is_heard_by_the_clock_of_every_order_that_waits_for_it(town: Town) -> None:
+    first, second = (town.world.order("18:30", sku="physics-2") for _ in range(2))
+    town.world.tick()
+    for code in ("city", "cross"):
+        town.hear(first, "no", at=code)
+    assert town.world.next_check(second) == town.world.now
+    town.world.tick()
+    assert counted_on(town.world, second) == [None]
+    town.world.ignore_rest()
+
+
+def test_a_no_of_today_says_nothing_of_tomorrow(town: Town) -> None:
+    ref = town.world.order(town.world.at("18:30") + timedelta(days=1), sku="physics-2")
+    town.hear(ref, "no")
+    town.hear(ref, "no", at="cross")
+    town.world.tick()
+    assert counted_on(town.world, ref) == ["City Books"]
+
+
+def test_a_quote_counts_on_nobody_who_said_no(town: Town) -> None:
+    ref = town.world.order("20:30", sku="physics-2")
+    for code in ("city", "cross"):
+        town.hear(ref, "no", at=code)
+    asked = Question(lines=(NewLine(title="Physics 2", sku="physics-2"),), promised_by=town.world.at("20:00"))
+    with town.world.db.snapshot() as session:
+        found = look(session, asked, town.world.now)
+    assert [start.supplier for start in found.plan if start.part is Part.PROCURE] in ([], [None])
+
+
+def test_a_page_sends_nobody_to_a_shop_that_said_no(town: Town) -> None:
+    ref = town.world.order("15:30", sku="physics-2")
+    town.hear(ref, "no")
+    town.world.tick()
+    town.world.phone("Ravi").expects(ref, "at Crossword and bring it")
+    town.world.ignore_rest()
+
+
+def test_a_sunday_is_no_fault_of_saturdays_closing(town: Town) -> None:
+    town.world.supplier("city", "Mo,We-Su 09:00-21:00", name="City Books", travel_minutes=10, procure_minutes=20)
+    town.world.item("atlas", suppliers=("city",))
+    ref = town.world.order("18:30", sku="atlas")
+    town.world.tick()
+    risk = town.world.see(ref)["risk"]
+    assert (risk["level"], risk["binding"]["clock"]) == ("late", "supplier_closing")
+    assert risk["binding"]["message"] == "City Books is closed until after the promise."
+    town.world.ignore_rest()
+
+
+def test_a_page_about_what_is_given_up_names_no_shop(town: Town) -> None:
+    ref = town.world.order("15:30", sku="physics-2")
+    town.world.procure(ref, "unavailable", note="out of print")
+    town.world.tick()
+    town.world.phone("Ravi").expects(ref, "at any shop in town")
+    town.world.ignore_rest()
