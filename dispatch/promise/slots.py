@@ -3,6 +3,9 @@
 Everybody leaves as late as they may: what is planned stands at the far end of the time there is, the next urgent thing
 finds the near end free, and the slot's start is the order's `act_by`. Orders are fitted in one by one beside the others
 (insertion); where one does not fit, `arrange` tries other orders of fitting them in (local search).
+
+Known to be hopeful: an order for the same door or shop may leave before a trip that it could share, as if that one went
+along then. When its goods are not here so early, the next look at it says so.
 """
 
 from __future__ import annotations
