@@ -155,8 +155,10 @@ def arrange(orders: Mapping[int, Facts], now: datetime) -> dict[int, Slots] | No
         return None
     lasts = {number: first.at for number, first in alone.items() if first}
     search = _Search(orders, now)
-    for turn in (lambda number: orders[number].promised_by, lasts.__getitem__):
-        plan = search.run(sorted(orders, key=turn, reverse=True))
+    by_promise = sorted(orders, key=lambda number: orders[number].promised_by, reverse=True)
+    # Last as they were given: what plain insertion keeps the search keeps too.
+    for turns in (by_promise, sorted(orders, key=lasts.__getitem__, reverse=True), list(orders)):
+        plan = search.run(turns)
         if plan is not None:
             # What is under way stays put, whoever else has moved.
             return {number: (*_under_way(orders[number]), *slots) for number, slots in plan.items()}
