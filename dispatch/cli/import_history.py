@@ -20,7 +20,7 @@ from ..promise.estimates import Kind
 from ..promise.learning import NewObservation, remember_and_learn
 from ..promise.lessons import Seen, is_absurd
 from ..promise.tables import Source
-from ..promise.trails import policy_default, procure_default
+from ..promise.trails import policy_default
 from ..web.schemas import read_instant
 from .csv_rows import Reader, Row, number, text
 from .import_run import Effect, Import
@@ -141,9 +141,7 @@ class HistoryRun:
         default = policy_default(self.branch, step.kind)
         is_errand = shop is not None and step.kind is Kind.PROCURE
         if shop is not None and is_errand:
-            default = procure_default(
-                self.branch, travel_minutes=shop.travel_minutes, procure_minutes=shop.procure_minutes
-            )
+            default = self.branch.policy.errand(shop.travel_minutes, shop.procure_minutes)
         seen = Seen(
             kind=step.kind,
             minutes=step.minutes,

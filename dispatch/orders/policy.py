@@ -36,6 +36,14 @@ class Policy:
     apology_grace_minutes: int = 10
     page_cap_per_hour: int = 30
 
+    def stay(self, procure_minutes: int | None) -> int:
+        """Finding and buying at another shop: its own minutes, or the policy's where it has none."""
+        return self.procure_minutes if procure_minutes is None else procure_minutes
+
+    def errand(self, travel_minutes: int | None, procure_minutes: int | None) -> int:
+        """A whole errand to another shop: there, finding and buying, and back; an unknown way counts as none."""
+        return 2 * (travel_minutes or 0) + self.stay(procure_minutes)
+
     def to_dict(self) -> dict[str, int]:
         """Every value, by name."""
         return asdict(self)

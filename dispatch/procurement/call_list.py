@@ -125,7 +125,7 @@ class _Known:
 def _shop(supplier: Supplier, known: _Known, heard: Sequence[Answer], policy: Policy) -> Shop:
     line = known.line
     is_keeping = line.sourcing is Sourcing.RESERVED and line.supplier_id == supplier.id
-    stay = supplier.procure_minutes if supplier.procure_minutes is not None else policy.procure_minutes
+    stay = policy.stay(supplier.procure_minutes)
     # As the clock counts: what is put aside is only collected.
     collect = policy.handover_minutes if supplier.travel_minutes is not None else stay // 2
     return Shop(

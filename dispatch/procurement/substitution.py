@@ -66,7 +66,7 @@ def _shown(session: Session, order: Order, line: Line, item: Item, now: datetime
 def _shop(supplier: Supplier, order: Order, now: datetime) -> Shop:
     branch = order.branch
     until = max(order.promised_by, now + LATE_STILL)
-    stay = supplier.procure_minutes if supplier.procure_minutes is not None else branch.policy.procure_minutes
+    stay = branch.policy.stay(supplier.procure_minutes)
     spans = open_spans(supplier.opening_hours, timezone=branch.timezone, start=now, end=until, country=branch.country)
     way = timedelta(minutes=supplier.travel_minutes or 0)
     return Shop(open=tuple(spans), way=way, stay=timedelta(minutes=stay))

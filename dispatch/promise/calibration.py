@@ -16,7 +16,7 @@ from ..orders.tables import Branch, Order, Promise
 from ..procurement.tables import Supplier
 from .estimates import LEAST_DEFAULT, Kind, Spread
 from .tables import Estimate, Observation
-from .trails import policy_default, procure_default
+from .trails import policy_default
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,7 @@ def _learned(session: Session, branch: Branch) -> Iterator[Learned]:
     for row, shop in session.execute(query):
         default = 1.0 if row.is_given else policy_default(branch, row.kind)
         if shop is not None:
-            minutes = {"travel_minutes": shop.travel_minutes, "procure_minutes": shop.procure_minutes}
-            default = procure_default(branch, **minutes)
+            default = branch.policy.errand(shop.travel_minutes, shop.procure_minutes)
         base = max(default, LEAST_DEFAULT)
         yield Learned(
             kind=row.kind,

@@ -28,7 +28,6 @@ from .estimates import Kind
 from .learning import load_lengths
 from .service import update_sourcing
 from .tables import Watch
-from .trails import procure_default
 
 MOST_LINES = 50
 
@@ -50,9 +49,7 @@ def calls_of(session: Session, order: Order, now: datetime) -> dict[int, tuple[L
 
     def stretch(supplier: Supplier, line: Line) -> float:
         """As the clock counts: the learned errand over the one that the supplier's minutes make."""
-        given = procure_default(
-            branch, travel_minutes=supplier.travel_minutes, procure_minutes=supplier.procure_minutes
-        )
+        given = branch.policy.errand(supplier.travel_minutes, supplier.procure_minutes)
         hour = line.sourcing_at.astimezone(ZoneInfo(branch.timezone)).hour
         learned = lengths.spread(Kind.PROCURE, given, supplier_id=supplier.id, hour=hour)
         return learned.cautious / given if given else 1.0

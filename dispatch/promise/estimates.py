@@ -153,6 +153,17 @@ class Lengths:
 NOTHING_LEARNED = Lengths()
 
 
+Place = tuple[float | None, float | None]
+
+
+def far_apart(here: Place, there: Place) -> float | None:
+    """Kilometres between two places (latitude, longitude); None when one of them is not known."""
+    (lat1, lon1), (lat2, lon2) = here, there
+    if lat1 is None or lon1 is None or lat2 is None or lon2 is None:
+        return None
+    return distance_km(lat1, lon1, lat2, lon2)
+
+
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Kilometres as the crow flies between two places given in degrees.
 

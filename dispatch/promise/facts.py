@@ -19,7 +19,7 @@ from ..procurement.calls import Outcome
 from ..procurement.tables import ItemSupplier, Supplier, SupplierAnswer
 from ..staff.rules import Person
 from ..staff.service import load_people
-from .estimates import Kind, Lengths, Spread, distance_km
+from .estimates import Kind, Lengths, Spread, far_apart
 from .known import Busy, Door, Facts, LineFacts, Slot, SupplierFacts
 from .learning import load_lengths
 from .rules import Task
@@ -205,7 +205,7 @@ def _lengths(order: Order, shared: _Shared, promised_by: datetime) -> _Spreads:
     lengths, policy, given = shared.lengths, shared.branch.policy, order.travel_minutes
     # The hour of the promise, not of the look: a length must not change while the clock runs.
     hour = shared.hour(promised_by)
-    far = _distance(shared.branch, order)
+    far = far_apart((shared.branch.lat, shared.branch.lon), (order.lat, order.lon))
     return {
         "pack": lengths.spread(Kind.PACK, policy.pack_minutes, hour=hour),
         "handover": lengths.spread(Kind.HANDOVER, policy.handover_minutes, hour=hour),
@@ -214,12 +214,6 @@ def _lengths(order: Order, shared: _Shared, promised_by: datetime) -> _Spreads:
         else lengths.spread(Kind.TRAVEL, given, hour=hour, is_given=True),
         "search": lengths.spread(Kind.PROCURE, policy.procure_minutes, hour=hour),
     }
-
-
-def _distance(branch: Branch, order: Order) -> float | None:
-    if branch.lat is None or branch.lon is None or order.lat is None or order.lon is None:
-        return None
-    return distance_km(branch.lat, branch.lon, order.lat, order.lon)
 
 
 def _open(hours: str, branch: Branch, horizon: Span) -> list[Span]:
@@ -278,8 +272,6 @@ def _as_heard(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts
 
 def _with_errand(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts:
     """The shop with how long an errand to it takes at the hour at which this line's goods were asked for."""
-    policy = shared.branch.policy
-    stay = shop.procure_minutes if shop.procure_minutes is not None else policy.procure_minutes
-    default = 2 * (shop.travel_minutes or 0) + stay
+    default = shared.branch.policy.errand(shop.travel_minutes, shop.procure_minutes)
     hour = shared.hour(line.sourcing_at)
     return replace(shop, errand=shared.lengths.spread(Kind.PROCURE, default, supplier_id=shop.id, hour=hour))

@@ -11,7 +11,7 @@ from ..foundation.hours import Span
 from ..orders.policy import Policy
 from ..orders.rules import Sourcing, Status
 from ..staff.rules import Person
-from .estimates import Spread, by_default, distance_km
+from .estimates import Spread, by_default, far_apart
 from .rules import Task
 
 # The stop of a delivery, and of every other one to the same door: one trip serves both.
@@ -31,9 +31,8 @@ class Door(NamedTuple):
         """Whether one trip can serve both."""
         if other is None:
             return False
-        if self.lat is None or self.lon is None or other.lat is None or other.lon is None:
-            return self.address == other.address
-        return distance_km(self.lat, self.lon, other.lat, other.lon) <= NEXT_DOOR_KM
+        apart = far_apart((self.lat, self.lon), (other.lat, other.lon))
+        return self.address == other.address if apart is None else apart <= NEXT_DOOR_KM
 
     @property
     def stop(self) -> str:
@@ -175,8 +174,7 @@ class Facts:
         """There, finding, buying and back."""
         if shop.errand:
             return shop.errand
-        stay = shop.procure_minutes if shop.procure_minutes is not None else self.policy.procure_minutes
-        return by_default(2 * (shop.travel_minutes or 0) + stay)
+        return by_default(self.policy.errand(shop.travel_minutes, shop.procure_minutes))
 
     def pinned(self, task: Task) -> int | None:
         """Who must do a task."""

@@ -214,8 +214,8 @@ def _parts(view: View, shop: SupplierFacts, errand: Spread) -> tuple[float, floa
     """The way there and the stay, in minutes: the errand's length shared as the shop's own figures share it."""
     facts = view.facts
     way = shop.travel_minutes or 0
-    stay = shop.procure_minutes if shop.procure_minutes is not None else facts.policy.procure_minutes
-    total = 2 * way + stay
+    stay = facts.policy.stay(shop.procure_minutes)
+    total = facts.policy.errand(way, stay)
     scale = view.minutes(errand) / total if total else 0
     return way * scale, stay * scale
 

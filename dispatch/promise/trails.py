@@ -14,7 +14,7 @@ from ..foundation.hours import open_spans
 from ..orders.rules import Status
 from ..orders.tables import Branch, Line, Order, OrderEvent
 from ..procurement.tables import Supplier
-from .estimates import Kind, distance_km
+from .estimates import Kind, far_apart
 from .happened import Happened, Took, minutes_within, steps_taken
 from .lessons import Seen
 
@@ -39,12 +39,6 @@ class _Shop:
     id: int
     travel_minutes: int | None
     procure_minutes: int | None
-
-
-def procure_default(branch: Branch, *, travel_minutes: int | None, procure_minutes: int | None) -> float:
-    """Cautious minutes of a whole errand: there, finding and buying, and back."""
-    stay = procure_minutes if procure_minutes is not None else branch.policy.procure_minutes
-    return 2 * (travel_minutes or 0) + stay
 
 
 def read_trails(session: Session, branch: Branch, *, after: int, limit: int) -> tuple[list[list[Step]], int]:
@@ -94,7 +88,7 @@ class _Reader:
             yield Step(order_id=order_id, line_id=line_id, event_id=took.event_id, seen=self._seen(order_id, took))
 
     def _seen(self, order_id: int, took: Took) -> Seen:
-        order, shop = self._orders[order_id], self._shop(took)
+        order, shop, here = self._orders[order_id], self._shop(took), self._branch
         return Seen(
             kind=took.kind,
             minutes=self._minutes(took.kind, took.started_at, took.ended_at),
@@ -103,7 +97,7 @@ class _Reader:
             ended_at=took.ended_at,
             hour=took.started_at.astimezone(self._zone).hour,
             supplier_id=shop.id if shop else None,
-            distance_km=self._distance(order.lat, order.lon) if took.kind is Kind.TRAVEL else None,
+            distance_km=far_apart((here.lat, here.lon), (order.lat, order.lon)) if took.kind is Kind.TRAVEL else None,
             is_given=took.kind is Kind.TRAVEL and order.travel_minutes is not None,
         )
 
@@ -125,18 +119,10 @@ class _Reader:
 
     def _default(self, kind: Kind, shop: _Shop | None, travel_minutes: int | None) -> float:
         if kind is Kind.PROCURE and shop is not None:
-            return procure_default(
-                self._branch, travel_minutes=shop.travel_minutes, procure_minutes=shop.procure_minutes
-            )
+            return self._branch.policy.errand(shop.travel_minutes, shop.procure_minutes)
         if kind is Kind.TRAVEL and travel_minutes is not None:
             return travel_minutes
         return policy_default(self._branch, kind)
-
-    def _distance(self, lat: float | None, lon: float | None) -> float | None:
-        here = self._branch
-        if lat is None or lon is None or here.lat is None or here.lon is None:
-            return None
-        return distance_km(here.lat, here.lon, lat, lon)
 
 
 def policy_default(branch: Branch, kind: Kind) -> float:
