@@ -101,6 +101,14 @@ def find_order(session: Session, ref: str) -> Order:
     return order
 
 
+def get_line(order: Order, line_id: int) -> Line:
+    """That line of an order. Raises NotFound."""
+    line = next((line for line in order.lines if line.id == line_id), None)
+    if line is None:
+        raise NotFound(f"Order {order.ref} has no line {line_id}.")
+    return line
+
+
 def check_version(order: Order, if_version: int | None) -> None:
     """Refuse a save that was made from an old copy. Raises StaleVersion."""
     if if_version is not None and order.version != if_version:

@@ -82,8 +82,14 @@ def _could_be_kept_alone(facts: Facts, now: datetime) -> bool:
     """Whether it is only the other orders that take away the people this one needs."""
     if not facts.busy:
         return False
-    alone = act_by(plan_of(View(facts=replace(facts, busy=()), is_hopeful=False)), facts.promised_by)
-    return alone is not None and now <= alone.at
+    alone = last_start(replace(facts, busy=()))
+    return alone is not None and now <= alone
+
+
+def last_start(facts: Facts) -> datetime | None:
+    """The last instant to act, and nothing else of what the clock says; None when no instant would do."""
+    bound = act_by(plan_of(View(facts=facts, is_hopeful=False)), facts.promised_by)
+    return bound.at if bound else None
 
 
 def _too_many(facts: Facts) -> Reasons:

@@ -57,14 +57,6 @@ def calls_of(session: Session, order: Order, now: datetime) -> dict[int, tuple[L
     return call_lists(session, order, now, act_by=watch.act_by if watch else None, stretch=stretch)
 
 
-def line_of(order: Order, line_id: int) -> Line:
-    """That line of an order. Raises NotFound."""
-    line = next((line for line in order.lines if line.id == line_id), None)
-    if line is None:
-        raise NotFound(f"Order {order.ref} has no line {line_id}.")
-    return line
-
-
 def hear(
     session: Session,
     ref: str,
@@ -78,7 +70,7 @@ def hear(
     """What a supplier answered about one line. Raises NotFound, StaleVersion, Invalid or MoveNotAllowed."""
     order = orders.lock_order(session, ref)
     orders.check_version(order, if_version)
-    _hear(session, line_of(order, line_id), told, now, actor=actor)
+    _hear(session, orders.get_line(order, line_id), told, now, actor=actor)
     return order
 
 
@@ -119,7 +111,7 @@ def _try(
     try:
         with session.begin_nested():
             order = orders.lock_order(session, order_id=order_id)
-            _hear(session, line_of(order, line_id), told, now, actor=actor)
+            _hear(session, orders.get_line(order, line_id), told, now, actor=actor)
     except (NotFound, Invalid, MoveNotAllowed, Conflict) as error:
         return error
     return None

@@ -91,6 +91,12 @@ def _look_up(session: Session, orders: Sequence[Order], now: datetime) -> _Share
     )
 
 
+def gather_by_id(session: Session, orders: Sequence[Order], now: datetime) -> dict[int, Facts]:
+    """The same by order id, also for no orders at all."""
+    found = gather_all(session, orders, now) if orders else []
+    return {order.id: facts for order, facts in zip(orders, found, strict=True)}
+
+
 def beside(facts: Facts, counted: Sequence[Counted], order_id: int | None, now: datetime) -> Facts:
     """The facts with what the plan needs people for: others' orders as busy, this one's as those counted on before."""
     busy: list[Busy] = []

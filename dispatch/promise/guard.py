@@ -16,8 +16,7 @@ from ..orders.rules import OPEN
 from ..orders.service import lock_order, record
 from ..orders.tables import Order
 from . import wording
-from .facts import gather_all
-from .known import Facts
+from .facts import gather_by_id
 from .plan import lock_plan
 from .rules import Assessment
 from .stake import at_stake
@@ -78,13 +77,13 @@ def _judged(session: Session, do: Callable[[], T], now: datetime, *, reach: Reac
     """The change, made, and what it puts at stake; people of other branches than those of `reach` don't matter."""
     _lock(session, reach, reach.order_ids)
     orders = {branch_id: _judgeable(session, branch_id, now) for branch_id in sorted(reach.branch_ids)}
-    before = {branch_id: _facts(session, rows, now) for branch_id, rows in orders.items()}
+    before = {branch_id: gather_by_id(session, rows, now) for branch_id, rows in orders.items()}
     done = do()
     session.flush()
     stakes = []
     for branch_id, rows in orders.items():
         by_id = {order.id: order for order in rows}
-        found = at_stake(before[branch_id], _facts(session, rows, now), now)
+        found = at_stake(before[branch_id], gather_by_id(session, rows, now), now)
         stakes += [
             Stake(order_id=number, ref=by_id[number].ref, promised_by=by_id[number].promised_by, assessment=result)
             for number, result in found.items()
@@ -112,12 +111,6 @@ def _judgeable(session: Session, branch_id: int, now: datetime) -> Sequence[Orde
         .order_by(Order.promised_by, Order.id)
     )
     return session.scalars(query.limit(MOST_JUDGED)).all()
-
-
-def _facts(session: Session, orders: Sequence[Order], now: datetime) -> dict[int, Facts]:
-    if not orders:
-        return {}
-    return {order.id: facts for order, facts in zip(orders, gather_all(session, orders, now), strict=True)}
 
 
 def _forced(session: Session, do: Callable[[], T], now: datetime, *, reach: Reach, say: Say, event: str) -> T:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import NotFound
 from ..orders import service as orders
 from ..orders.tables import Line, Order
 from ..orders.timetable import rearm
@@ -74,7 +73,4 @@ def ask_customer(
 def _locked(session: Session, ref: str, line_id: int, if_version: int | None) -> tuple[Order, Line]:
     order = orders.lock_order(session, ref)
     orders.check_version(order, if_version)
-    line = next((line for line in order.lines if line.id == line_id), None)
-    if line is None:
-        raise NotFound(f"Order {order.ref} has no line {line_id}.")
-    return order, line
+    return order, orders.get_line(order, line_id)

@@ -16,15 +16,13 @@ from sqlalchemy.orm import Session, selectinload
 from ..orders.rules import OPEN
 from ..orders.tables import Branch, Order
 from ..orders.timetable import rearm
-from .assess import assess
-from .facts import beside, gather_all, load_counted
+from .assess import assess, last_start
+from .facts import beside, gather_by_id, load_counted
 from .known import Facts, Slot
 from .rules import Assessment, ClockName, Level
-from .slots import WORTH_IT, Slots, arrange, slots_of
+from .slots import MOST_MOVED, WORTH_IT, Slots, arrange, slots_of, without
 from .tables import Assignment, Pin, Watch
 
-# The search moves at most so many other orders, those nearest to their promise.
-MOST_MOVED = 50
 MOST_WOKEN = 20
 # An order with less slack than so many times what the policy calls watching may have others moved for it.
 SOON = 2
@@ -54,8 +52,8 @@ def _is_squeezed(facts: Facts, result: Assessment, now: datetime) -> bool:
     soon = timedelta(minutes=SOON * facts.policy.watch_minutes)
     if not facts.busy or result.act_by is None or not now <= result.act_by < now + soon:
         return False
-    alone = assess(replace(facts, busy=tuple(busy for busy in facts.busy if busy.is_under_way)), now)
-    return alone.act_by is not None and alone.act_by >= result.act_by + WORTH_IT
+    alone = last_start(replace(facts, busy=tuple(busy for busy in facts.busy if busy.is_under_way)))
+    return alone is not None and alone >= result.act_by + WORTH_IT
 
 
 def forget(session: Session, order: Order, now: datetime) -> None:
@@ -152,14 +150,9 @@ def _rearranged(session: Session, order: Order, facts: Facts, result: Assessment
     """
     rivals = _rivals(session, order, facts, now)
     orders = [order, *rivals]
-    ids = {each.id for each in orders}
-    found = dict(zip((each.id for each in orders), gather_all(session, orders, now), strict=True))
-    # What they hold is in play; what is under way, and what others hold, is not.
-    fixed = {
-        number: replace(each, busy=tuple(busy for busy in each.busy if busy.is_under_way or busy.by not in ids))
-        for number, each in found.items()
-    }
-    best = arrange(fixed, now)
+    found = gather_by_id(session, orders, now)
+    # What they hold is in play; what others hold is not.
+    best = arrange(without(found, found.keys()), now)
     if best is None:
         return False
     had = {each.id: load_slots(session, each) for each in rivals} | {order.id: slots_of(facts, now)}

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Conflict, Invalid, NotFound
+from ..foundation.errors import Conflict, Invalid
 from ..orders import service as orders
 from ..orders.rules import CLOSED, IN_HAND, Move, Status, Substitution, status_of_lines
 from ..orders.service import NewOrder, ProcurementNews
@@ -213,9 +213,7 @@ def procure(
     """What was heard about one line. Raises NotFound, StaleVersion, Invalid or MoveNotAllowed."""
     order = orders.lock_order(session, ref)
     orders.check_version(order, if_version)
-    line = next((line for line in order.lines if line.id == line_id), None)
-    if line is None:
-        raise NotFound(f"Order {order.ref} has no line {line_id}.")
+    line = orders.get_line(order, line_id)
     if news.by is not None:
         active_person(session, news.by, field="by")
     procurement.apply_news(session, order, line, news, now, actor=actor)

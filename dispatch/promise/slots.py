@@ -10,7 +10,7 @@ along then. When its goods are not here so early, the next look at it says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,6 +24,8 @@ from .view import SKILL_OF, View
 WORTH_IT = timedelta(minutes=5)
 # Rounds of the search: each fits in every order once.
 MOST_TRIES = 3
+# A search moves at most so many orders, those nearest to their promise.
+MOST_MOVED = 50
 # A hundred more than everybody twice keeps fifty orders within a tenth of a second.
 MOST_FITTED = 100
 COARSE = timedelta(minutes=5)
@@ -54,6 +56,14 @@ def beside_plan(facts: Facts, plan: Mapping[int, Slots], orders: Mapping[int, Fa
         for slot in slots
     ]
     return replace(facts, busy=(*facts.busy, *taken))
+
+
+def without(orders: Mapping[int, Facts], loose: Collection[int]) -> dict[int, Facts]:
+    """The facts without what these orders hold of people's time; what is under way can't be moved."""
+    return {
+        number: replace(facts, busy=tuple(busy for busy in facts.busy if busy.is_under_way or busy.by not in loose))
+        for number, facts in orders.items()
+    }
 
 
 def _chosen(facts: Facts, now: datetime, starts: Starts, first: Bound | None) -> Slots:

@@ -7,19 +7,16 @@ fit, the search looks for a plan that keeps it together with the others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from .assess import assess
 from .known import Facts
 from .rules import Assessment
-from .slots import Slots, arrange, beside_plan, place
+from .slots import MOST_MOVED, Slots, arrange, beside_plan, place, without
 
 Orders = Mapping[int, Facts]
 # Each search can take as long as judging everything once: after so many in vain the others count as lost.
 MOST_SEARCHES = 5
-# The search moves at most so many orders, those nearest to their promise.
-MOST_MOVED = 50
 
 
 def at_stake(before: Orders, after: Orders, now: datetime) -> dict[int, Assessment]:
@@ -36,21 +33,13 @@ def at_stake(before: Orders, after: Orders, now: datetime) -> dict[int, Assessme
     loose = [number for number in loose if number not in lost_before]
     plan, lost = _settle(after, loose, now)
     lost = _search(after, [*kept.keys() - set(lost_before)], lost, now) if lost else []
-    fixed = _without(after, {*loose, *lost_before})
+    fixed = without(after, {*loose, *lost_before})
     return {number: assess(beside_plan(fixed[number], plan, fixed), now) for number in lost}
-
-
-def _without(orders: Orders, loose: set[int]) -> dict[int, Facts]:
-    """The facts without what these orders hold of people's time; what is under way can't be moved."""
-    return {
-        number: replace(facts, busy=tuple(busy for busy in facts.busy if busy.is_under_way or busy.by not in loose))
-        for number, facts in orders.items()
-    }
 
 
 def _settle(orders: Orders, loose: Sequence[int], now: datetime) -> tuple[dict[int, Slots], list[int]]:
     """Fit in those that must move, the latest promise first so that it takes the far end; and who found no place."""
-    fixed = _without(orders, set(loose))
+    fixed = without(orders, set(loose))
     plan: dict[int, Slots] = {}
     lost = []
     for number in sorted(loose, key=lambda number: orders[number].promised_by, reverse=True):
@@ -69,7 +58,7 @@ def _search(orders: Orders, kept: Sequence[int], lost: Sequence[int], now: datet
     gone = []
     for tries, number in enumerate(sorted(lost, key=lambda number: orders[number].promised_by)):
         together = {each: orders[each] for each in (*safe, number)}
-        if tries < MOST_SEARCHES and arrange(_without(together, set(together)), now) is not None:
+        if tries < MOST_SEARCHES and arrange(without(together, set(together)), now) is not None:
             safe.append(number)
         else:
             gone.append(number)

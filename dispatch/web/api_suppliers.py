@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..foundation.errors import NotFound
-from ..orders.service import find_order
+from ..orders.service import find_order, get_line
 from ..procurement import wording
 from ..procurement.call_list import Listed
 from ..procurement.call_log import Told
@@ -63,7 +63,7 @@ def call_shape(listed: Listed, now: datetime, timezone: str) -> dict[str, Any]:
 def list_calls(call: Call[Nothing, NoQuery], ref: str, line_id: int) -> Answer:
     """Whom to ring about a missing line, first first; nobody once its goods are in hand."""
     order = find_order(call.session, ref)
-    calls.line_of(order, line_id)
+    get_line(order, line_id)
     listed = calls.calls_of(call.session, order, call.now).get(line_id, ())
     return page([call_shape(each, call.now, order.branch.timezone) for each in listed], None)
 

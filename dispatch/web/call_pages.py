@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
-from ..orders.service import find_order
+from ..orders.service import find_order, get_line
 from ..procurement.call_log import Told
 from ..procurement.calls import Outcome
 from ..procurement.service import find_supplier
@@ -62,7 +62,7 @@ def answer_of_supplier(ref: str, line_id: int) -> ResponseReturnValue:
 def _told(session: Session, ref: str, line_id: int, told: Told) -> str:
     order = calls.hear(session, ref, line_id, told, now(), actor=me().actor)
     shop = find_supplier(session, told.supplier).name
-    said = SAID[told.outcome].format(shop=shop, title=calls.line_of(order, line_id).title)
+    said = SAID[told.outcome].format(shop=shop, title=get_line(order, line_id).title)
     is_in_vain = told.outcome in (Outcome.NO, Outcome.CLOSED, Outcome.NO_ANSWER)
     return said + (next_shop(session, order, line_id, now()) if is_in_vain else "")
 
