@@ -1,0 +1,128 @@
+"""A shop's own words: what is filled, what is cut, and what is refused before it can reach a customer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch.messaging.phrase_rules import (
+    Gap,
+    Language,
+    Phrase,
+    Tone,
+    complaints,
+    compose,
+    fill,
+    language_of,
+    preview,
+)
+from dispatch.messaging.wording import segments
+
+LINK = "https://dispatch.example.com/t?k=12345-AbCdEfGhIjKlMnOp"
+GAPS = {
+    "name": Gap(meaning="their first name", sample="Alexandra", can_shrink=True),
+    "what": Gap(meaning="what they ordered", sample="Physics, volume 2, and 2 more", can_shrink=True),
+    "reason": Gap(meaning="why it matters", sample="exam tomorrow", can_shrink=True),
+    "fix": Gap(meaning="what we do about it", sample="Ravi brings it by 21:30", can_shrink=True),
+    "link": Gap(meaning="their page", sample=LINK),
+}
+NEWS = Phrase(
+    key="news",
+    title="News",
+    needs=frozenset({"link"}),
+    may=frozenset({"name", "what"}),
+    words={Language.EN: "Hello {name}, news[ of {what}]: {link}"},
+)
+APOLOGY = Phrase(
+    key="apology",
+    title="Apology",
+    needs=frozenset({"reason"}),
+    may=frozenset({"fix", "link"}),
+    words={Language.EN: "We are sorry: {reason}."},
+    tone=Tone.APOLOGY,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "said"),
+    [
+        ("Hello {name}!", {"name": "Asha"}, "Hello Asha!"),
+        ("Yours[: {what}]. Bye", {"what": ""}, "Yours. Bye"),
+        ("Yours[: {what}]. Bye", {"what": "2nd ed."}, "Yours: 2nd ed. Bye"),
+        ("[{name} and {what}] go", {"name": "Asha", "what": ""}, "go"),
+        ("So...{name}", {"name": "."}, "So..."),
+        # What a customer wrote is never read as a gap.
+        ("Hello {name}: {link}", {"name": "{link}[x]", "link": "L"}, "Hello {link}[x]: L"),
+    ],
+)
+def test_gaps_are_filled_and_empty_parts_left_out(text: str, parts: dict[str, str], said: str) -> None:
+    assert fill(text, parts) == said
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [("en", "en"), ("EN-gb", "en"), ("hi", "hi"), ("hi-IN", "hi"), ("hi_IN", "hi"), ("de", "en"), ("", "en")],
+)
+def test_the_nearest_language_is_found(code: str, language: str) -> None:
+    assert language_of(code) is Language(language)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "language", "text", "word"),
+    [
+        (NEWS, "en", "Hello {name}", "{link} must be in it"),
+        (NEWS, "en", "Hello [{link}]", "{link} must be in it"),
+        (NEWS, "en", "Hello {nmae}: {link}", "no {nmae}"),
+        (NEWS, "en", "Hello {link", "stands alone"),
+        (NEWS, "en", "Hello {link} ]", "stands alone"),
+        (NEWS, "en", "Sorry, news: {link}", "No apology here"),
+        (NEWS, "hi", "माफ़ कीजिए, खबर: {link}", "No apology here"),
+        (NEWS, "en", "x" * 501, "under 500"),
+        (NEWS, "en", "a" * 300 + "{link}", "Take out about"),
+        (NEWS, "hi", "ह" * 100 + "{link}", "Take out about"),
+        (NEWS, "en", "  ", "Write something"),
+        (APOLOGY, "en", "It was late: {reason}.", "Say sorry"),
+        (APOLOGY, "en", "{fix}. We are sorry: {reason}.", "first"),
+        (APOLOGY, "en", "We are sorry: {reason}. It won't ever happen again.", "won't happen again"),
+        (APOLOGY, "en", "We are sorry: {reason}. This will never happen.", "won't happen again"),
+        (APOLOGY, "hi", "{reason}: हमें खेद है। ऐसा फिर कभी नहीं होगा।", "won't happen again"),
+    ],
+)
+def test_a_wording_that_would_do_harm_is_refused_with_the_remedy(
+    phrase: Phrase, language: str, text: str, word: str
+) -> None:
+    assert any(word in complaint for complaint in complaints(phrase, Language(language), text, GAPS))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "language", "text"),
+    [
+        (NEWS, "en", "Hi[ {name}], look: {link}"),
+        (NEWS, "hi", "{name}, देखिए: {link}"),
+        (APOLOGY, "en", "We are sorry. You needed it: {reason}.[ {fix}.]"),
+        (APOLOGY, "hi", "हमें खेद है। {reason}। {fix}"),
+    ],
+)
+def test_a_good_wording_is_kept(phrase: Phrase, language: str, text: str) -> None:
+    assert complaints(phrase, Language(language), text, GAPS) == []
+
+
+WORDS = st.text(max_size=400)
+
+
+@given(name=WORDS, what=WORDS)
+def test_two_segments_at_most_and_the_link_whole(name: str, what: str) -> None:
+    said = compose([NEWS.words[Language.EN]], {"name": name, "what": what, "link": LINK}, GAPS)
+    assert segments(said).count <= 2
+    assert said.endswith(LINK)
+
+
+def test_a_wording_that_can_not_be_made_to_fit_gives_way_to_ours() -> None:
+    long = "b" * 320 + "{link}"
+    assert compose([long, "Look: {link}"], {"link": LINK}, GAPS) == f"Look: {LINK}"
+    assert compose([long, long + "c"], {"link": LINK}, GAPS).startswith("bbb"), "the shortest, where none fits"
+
+
+def test_the_preview_shows_the_samples_and_what_is_not_known() -> None:
+    assert preview("Hello {name}, {nmae}: {link}", GAPS) == f"Hello Alexandra, : {LINK}"
