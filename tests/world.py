@@ -343,18 +343,18 @@ class World:
     def order_row(self, ref: str) -> Order:
         """The order's row."""
         (row,) = self.look(select(Order).where(Order.ref == ref))
-        return row  # type: ignore[no-any-return]
+        return row
 
     def staff_row(self, name: str) -> Staff:
         """The row of somebody on the staff."""
         (row,) = self.look(select(Staff).where(Staff.id == self.people[name]))
-        return row  # type: ignore[no-any-return]
+        return row
 
     def next_check(self, ref: str) -> datetime | None:
         """When the watch round looks at an order next."""
         query = select(Timetable.next_check_at).join(Order, Order.id == Timetable.order_id).where(Order.ref == ref)
         (at,) = self.look(query)
-        return at  # type: ignore[no-any-return]
+        return at
 
 
 APPS: dict[str, Flask] = {}

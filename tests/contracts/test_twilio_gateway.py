@@ -354,8 +354,8 @@ def test_signatures(url: str, form: list[tuple[str, str]], signature: str, is_go
 @pytest.fixture
 def house(sim: RunningSimulator, db: Database, clock: ManualClock) -> Iterator[House]:
     """The real worker with the real SDK and the simulator behind it."""
-    made = House(db, clock, Provider(clock), [], None)  # type: ignore[arg-type]
-    made.provider = gateway_to(sim.url)  # type: ignore[assignment]
+    made = House(db, clock, Provider(clock), [], None)
+    made.provider = gateway_to(sim.url)
     made.delivery = another_worker(made)
     yield made
     made.delivery.close()

@@ -48,6 +48,6 @@ def test_an_open_door_is_seen(access: str | None, is_guarded: bool) -> None:
         return "come in"
 
     if access:
-        view.access = access  # type: ignore[attr-defined]
+        view.access = access
     app.add_url_rule("/door", view_func=view)
     assert unguarded(app) == ([] if is_guarded else [f"/door (view): access is {access!r}"])

@@ -104,7 +104,7 @@ def test_whoever_is_not_here_yet(shop: World, people: dict[str, str], expected: 
 def test_the_shop_opens_tomorrow(shop: World) -> None:
     tomorrow = shop.at("18:00").replace(day=shop.now.day + 1)
     shop.shop(opening_hours="Mo-Su 10:00-13:00")
-    ref = place(shop, tomorrow)  # type: ignore[arg-type]
+    ref = place(shop, tomorrow)
     pack, leave = texts(shop, ref)
     assert pack == "Packing starts by 12:50 on Wed; not sooner: the shop opens at 10:00 on Wed."
     assert leave == "Ravi leaves with it by 17:25 on Wed; not sooner: the shop opens at 10:00 on Wed."

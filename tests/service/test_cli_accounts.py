@@ -101,6 +101,6 @@ def test_an_empty_database_is_named(empty_url: str, monkeypatch: pytest.MonkeyPa
 )
 def test_no_database(monkeypatch: pytest.MonkeyPatch, url: str, code: int, complaint: str) -> None:
     point_at(url, monkeypatch)
-    result = Console(None).run("token", "list")  # type: ignore[arg-type]
+    result = Console(None).run("token", "list")
     assert result.exit_code == code
     assert complaint in result.stderr

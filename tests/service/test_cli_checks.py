@@ -157,4 +157,4 @@ def test_a_schema_that_is_not_at_head(empty_url: str, monkeypatch: pytest.Monkey
 
 def test_no_database_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     point_at("postgresql://nobody@127.0.0.1:9/x", monkeypatch)
-    assert ids(Console(None)) == ["twilio-missing", "database-unreachable"]  # type: ignore[arg-type]
+    assert ids(Console(None)) == ["twilio-missing", "database-unreachable"]

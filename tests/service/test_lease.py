@@ -120,7 +120,7 @@ def test_two_take_over_at_once_and_one_has_it(shop: World) -> None:
     pages = shop.pages(ref)
     names = [name for name in ("Sita", "Tara") if name in pages and pages[name]["answer"] is None]
     assert names == ["Sita", "Tara"]
-    results = at_once([lambda n=n: shop.answer(int(pages[n]["id"]), "accept").outcome for n in names])  # type: ignore[misc]
+    results = at_once([lambda n=n: shop.answer(int(pages[n]["id"]), "accept").outcome for n in names])
     assert sorted(results) == [Outcome.DONE, Outcome.TAKEN]
 
 

@@ -205,7 +205,7 @@ def another_worker(house: House, **changes: Any) -> Delivery:
 @pytest.fixture
 def house(db: Database, clock: ManualClock) -> Iterator[House]:
     """A worker on either database."""
-    made = House(db, clock, Provider(clock), [], None)  # type: ignore[arg-type]
+    made = House(db, clock, Provider(clock), [], None)
     made.delivery = another_worker(made)
     yield made
     made.delivery.close()

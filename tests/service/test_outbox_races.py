@@ -161,7 +161,7 @@ def test_two_workers_send_everything_once(house: House) -> None:
 
     def work(worker: object) -> None:
         for _ in range(20):
-            worker.run_once()  # type: ignore[attr-defined]
+            worker.run_once()
 
     at_once(partial(work, house.delivery), partial(work, other))
     other.close()

@@ -206,7 +206,7 @@ def test_orders_placed_at_the_same_moment_never_count_on_one_rider_twice(shop: W
             new = factories.new_order(shop.at("18:00"), sku="book", address=f"{number} Park Road")
             return promise.place(session, new, shop.now, actor="desk", region=factories.REGION)[0].ref
 
-    at_once([lambda n=n: taking(n) for n in range(4)])  # type: ignore[misc]
+    at_once([lambda n=n: taking(n) for n in range(4)])
     shop.tick()
     rows = sorted(shop.look(select(Assignment)), key=lambda row: row.start_by)
     assert rows

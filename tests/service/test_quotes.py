@@ -340,7 +340,7 @@ def test_two_quotes_for_the_last_copy(shop: World) -> None:
 
 
 def test_two_quotes_for_the_last_rider(shop: World) -> None:
-    found = at_once([lambda n=n: ask(shop, "15:30", address=f"{n} Road")[1].verdict for n in range(4)])  # type: ignore[misc]
+    found = at_once([lambda n=n: ask(shop, "15:30", address=f"{n} Road")[1].verdict for n in range(4)])
     assert sorted(found) == ["no", "no", "no", "yes"]
     assert held(shop)[1] == 1
 

@@ -62,7 +62,7 @@ def line_of(shop: World, ref: str, number: int = 0) -> dict[str, Any]:
 def offer_of(shop: World, ref: str) -> Offer:
     """The newest one."""
     rows = shop.look(select(Offer).order_by(Offer.id.desc()).where(Offer.order_id == shop.order_row(ref).id))
-    return rows[0]  # type: ignore[no-any-return]
+    return rows[0]
 
 
 def shelf(shop: World, sku: str) -> tuple[int, int, int]:
@@ -74,7 +74,7 @@ def shelf(shop: World, sku: str) -> tuple[int, int, int]:
 def event(shop: World, ref: str, kind: str) -> OrderEvent:
     order_id = shop.order_row(ref).id
     (row,) = shop.look(select(OrderEvent).where(OrderEvent.order_id == order_id, OrderEvent.kind == kind))
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def history(shop: World, ref: str) -> str:

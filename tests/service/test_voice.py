@@ -302,7 +302,7 @@ def test_when_texts_can_not_leave_everybody_up_to_the_founder_is_rung(shop: Worl
 def test_without_a_number_of_ours_nobody_is_rung(shop: World, sender: dict[str, str | None]) -> None:
     given = shop.runtime.settings
     assert given.twilio is not None
-    twilio = replace(given.twilio, **sender)  # type: ignore[arg-type]
+    twilio = replace(given.twilio, **sender)
     shop.runtime = replace(shop.runtime, settings=replace(given, twilio=twilio))
     ref = at_risk(shop, minutes=80)
     while not rows(shop, "Anand", Channel.SMS)[1:]:

@@ -50,7 +50,7 @@ STUCK = Stuck(waiting=3, error="20003 authenticate")
 
 
 def ids(found: object) -> list[str]:
-    return [each.id for each in found]  # type: ignore[attr-defined]
+    return [each.id for each in found]
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -148,10 +148,10 @@ DATA_CASES = [
 
 @pytest.mark.parametrize(("name", "bad", "good"), DATA_CASES)
 def test_a_complaint_about_data(name: str, bad: dict[str, object], good: dict[str, object]) -> None:
-    found = list(of_data(replace(DATA, **bad), NOW))  # type: ignore[arg-type]
+    found = list(of_data(replace(DATA, **bad), NOW))
     assert ids(found) == [name]
     check_words(found[0])
-    assert ids(of_data(replace(DATA, **good), NOW)) == []  # type: ignore[arg-type]
+    assert ids(of_data(replace(DATA, **good), NOW)) == []
 
 
 def test_several_at_once_and_a_founder_serves_every_branch() -> None:

@@ -177,7 +177,7 @@ def told(**changes: object) -> notices.ToldOffer:
         "choices": ("Physics 2, 2nd ed.", "Physics Exam Pack"),
         "until": "17:30",
     }
-    return notices.ToldOffer(**{**given, **changes})  # type: ignore[arg-type]
+    return notices.ToldOffer(**{**given, **changes})
 
 
 def test_the_texts() -> None:

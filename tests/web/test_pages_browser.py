@@ -86,7 +86,7 @@ def check(page: Page, what: str) -> None:
 @pytest.mark.parametrize(("width", "height", "scheme"), SHAPES)
 def test_everybody_can_read_every_page(screen: Screen, width: int, height: int, scheme: str) -> None:
     screen.page.set_viewport_size({"width": width, "height": height})
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    screen.page.emulate_media(color_scheme=scheme)
     for path in (
         "/",
         "/orders/new",
@@ -175,7 +175,7 @@ def test_an_impatient_second_click_sends_nothing(screen: Screen) -> None:
 
 
 def test_another_line_is_added_on_the_page_of_an_order(screen: Screen) -> None:
-    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.page.set_viewport_size(PHONE)
     screen.open(f"/orders/{screen.desk.ref}")
     screen.page.get_by_text("Change, add or take out").click()
     screen.page.fill("#item-1", "Atlas")
@@ -191,8 +191,8 @@ def test_another_line_is_added_on_the_page_of_an_order(screen: Screen) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_behind_a_text_is_readable_on_a_phone(screen: Screen, scheme: str) -> None:
-    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    screen.page.set_viewport_size(PHONE)
+    screen.page.emulate_media(color_scheme=scheme)
     (page_id, *_) = pages(screen.desk, at_risk(screen.desk))
     other_id = another_page(screen.desk, page_id, "Anil")
     screen.open(f"/a?t={token(screen.desk, 'page', page_id)}")
@@ -212,8 +212,8 @@ def test_the_page_behind_a_text_is_readable_on_a_phone(screen: Screen, scheme: s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_customer_can_read_where_it_stands_on_a_phone(screen: Screen, scheme: str) -> None:
-    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    screen.page.set_viewport_size(PHONE)
+    screen.page.emulate_media(color_scheme=scheme)
     with screen.desk.db.snapshot() as session:
         order_id = find_order(session, screen.desk.ref).id
     screen.page.context.clear_cookies()
@@ -228,8 +228,8 @@ def test_a_customer_can_read_where_it_stands_on_a_phone(screen: Screen, scheme: 
 def test_a_shop_can_be_set_up_on_a_phone(
     settings: Settings, sqlite_db: Database, clock: ManualClock, page: Page, scheme: str
 ) -> None:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme=scheme)
     secret = first_link(sqlite_db, clock)
     with served(make_app(settings, sqlite_db, clock)) as base:
         page.goto(f"{base}/setup?s={secret}")

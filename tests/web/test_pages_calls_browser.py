@@ -64,7 +64,7 @@ def screen(desk: Desk, page: Page) -> Iterator[Screen]:
 def test_everybody_can_read_the_list(screen: Screen, width: int, height: int, scheme: str) -> None:
     ref = furnish(screen.desk)
     screen.page.set_viewport_size({"width": width, "height": height})
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    screen.page.emulate_media(color_scheme=scheme)
     screen.open(f"/orders/{ref}")
     for details in screen.page.locator("#lines details").all():
         details.evaluate("part => { part.open = true }")
@@ -75,7 +75,7 @@ def test_everybody_can_read_the_list(screen: Screen, width: int, height: int, sc
 
 def test_the_keyboard_reaches_every_answer(screen: Screen) -> None:
     ref = furnish(screen.desk)
-    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.page.set_viewport_size(PHONE)
     screen.open(f"/orders/{ref}")
     screen.page.get_by_role("button", name=re.compile("No answer.*City-Books")).focus()
     screen.page.keyboard.press("Enter")

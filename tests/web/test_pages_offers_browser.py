@@ -15,8 +15,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_customer_chooses_with_one_tap(desk: Desk, asked: str, page: Page, scheme: str) -> None:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme=scheme)
     with served(desk.app) as base:
         page.goto(f"{base}/t?k={key(desk, asked)}")
         check(page, "the question")

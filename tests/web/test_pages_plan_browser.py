@@ -24,7 +24,7 @@ def ravi(screen: Screen) -> int:
 def test_what_takes_the_last_way_is_confirmed_by_keyboard(screen: Screen, width: int, height: int, scheme: str) -> None:
     page = screen.page
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     screen.open("/people")
     page.locator(f"form[action='/people/{ravi(screen)}/home'] button").focus()
     page.keyboard.press("Enter")

@@ -45,7 +45,7 @@ def teach(desk: Desk, kind: Kind, *, minutes: float, default: float, count: int 
             started_at=ended_at - timedelta(minutes=minutes),
             ended_at=ended_at,
             hour=12,
-            **where,  # type: ignore[arg-type]
+            **where,
         )
         key = f"{kind.value}:{where}:{day}"
         found.append(NewObservation(key=key, seen=seen, said=by_default(default), source=Source.IMPORT))
@@ -130,7 +130,7 @@ def test_everybody_can_read_what_was_learned(screen: Screen, width: int, height:
     teach(screen.desk, Kind.PACK, minutes=8, default=10, count=60)
     teach(screen.desk, Kind.TRAVEL, minutes=30, default=20, is_given=True)
     screen.page.set_viewport_size({"width": width, "height": height})
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    screen.page.emulate_media(color_scheme=scheme)
     screen.open(PATH)
     check(screen.page, scheme)
     regions = screen.page.get_by_role("region", name="Packing")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 def test_the_verdict_appears_as_one_types(screen: Screen, width: int, height: int, scheme: str) -> None:
     page = screen.page
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     screen.open("/orders/new")
     verdict = page.locator("#verdict")
     page.fill("#item-0", "Atlas")
