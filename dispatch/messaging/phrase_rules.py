@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .wording import Encoding, plain, segments
@@ -18,6 +18,10 @@ CUT = 8
 GAP = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 TWO_DOTS, DOTS = re.compile(r"(?<!\.)\.\.(?!\.)"), re.compile(r"\.{4,}")
+
+
+# What goes into a gap: one piece, or several choices that are numbered.
+Part = str | tuple[str, ...]
 
 
 class Language(enum.StrEnum):
@@ -51,18 +55,18 @@ class Gap:
     """Something that a phrase may say. `sample` is a long one; what `can_shrink` is cut when the text is too long."""
 
     meaning: str
-    sample: str
+    sample: Part
     can_shrink: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phrase:
-    """One kind of text: which gaps it must have and may have, and our own words for it in each language."""
+    """One kind of text: the gaps it may have, those it must have, and our own words for it in each language."""
 
     key: str
     title: str
+    gaps: Mapping[str, Gap]
     needs: frozenset[str]
-    may: frozenset[str]
     words: Mapping[Language, str]
     tone: Tone = Tone.FACTS
 
@@ -82,33 +86,56 @@ def fill(text: str, parts: Mapping[str, str]) -> str:
 
     kept = OPTIONAL.sub(optional, text)
     filled = GAP.sub(lambda match: parts.get(match.group(1), ""), kept)
-    return DOTS.sub("...", TWO_DOTS.sub(".", " ".join(filled.split())))
+    return tidy(" ".join(filled.split()))
 
 
-def compose(texts: Sequence[str], parts: Mapping[str, str], gaps: Mapping[str, Gap]) -> str:
+def tidy(text: str) -> str:
+    """One full stop where a title brings its own ("2nd ed.."); three dots stay three."""
+    return DOTS.sub("...", TWO_DOTS.sub(".", text))
+
+
+def numbered(titles: Sequence[str]) -> str:
+    """Choices with their numbers: "1 Physics 2, 2nd ed. 2 Exam Pack."; one that did not fit is on the page."""
+    return " ".join(tidy(f"{number} {title or '(see our page)'}.") for number, title in enumerate(titles, 1))
+
+
+def compose(phrase: Phrase, texts: Sequence[str], parts: Mapping[str, Part]) -> str:
     """The first of several wordings that can be made to fit two segments, the shop's own first.
 
     What can shrink loses its end, the longest part first, those in a script that more than halves what fits before
     others. Links, times and numbers stay whole. Where nothing fits it is the shortest of all.
     """
-    fitted = [_fitted(text, parts, gaps) for text in texts]
+    fitted = [_fitted(phrase, text, parts) for text in texts]
     fits = (text for text in fitted if segments(text).count <= MOST_SEGMENTS)
     return next(fits, min(fitted, key=lambda text: segments(text).units))
 
 
-def _fitted(text: str, parts: Mapping[str, str], gaps: Mapping[str, Gap]) -> str:
+def _fitted(phrase: Phrase, text: str, parts: Mapping[str, Part]) -> str:
     used = set(GAP.findall(text))
-    shown = {name: plain(part) if gaps[name].can_shrink else part for name, part in parts.items() if name in used}
-    elastic = [name for name in shown if gaps[name].can_shrink]
-    while segments(fill(text, shown)).count > MOST_SEGMENTS and any(shown[name] for name in elastic):
-        costly = [name for name in elastic if segments(shown[name]).encoding is Encoding.UCS2]
-        longest = max(costly or elastic, key=lambda name: len(shown[name]))
-        cut = shown[longest].removesuffix("...").rstrip()[:-CUT]
-        shown[longest] = f"{cut}..." if cut else ""
-    return fill(text, shown)
+    shown = {name: _pieces(phrase, name, part) for name, part in parts.items() if name in used}
+    lists = {name for name, part in parts.items() if not isinstance(part, str)}
+    while segments(_filled(text, shown, lists)).count > MOST_SEGMENTS:
+        elastic = [(name, n) for name in shown if phrase.gaps[name].can_shrink for n in range(len(shown[name]))]
+        costly = [at for at in elastic if segments(shown[at[0]][at[1]]).encoding is Encoding.UCS2]
+        longest = max(costly or elastic, key=lambda at: len(shown[at[0]][at[1]]), default=None)
+        if longest is None or not shown[longest[0]][longest[1]]:
+            break
+        name, n = longest
+        cut = shown[name][n].removesuffix("...").rstrip()[:-CUT]
+        shown[name][n] = f"{cut}..." if cut else ""
+    return _filled(text, shown, lists)
 
 
-def complaints(phrase: Phrase, language: Language, text: str, gaps: Mapping[str, Gap]) -> list[str]:
+def _pieces(phrase: Phrase, name: str, part: Part) -> list[str]:
+    pieces = [part] if isinstance(part, str) else [*part]
+    return [plain(piece) for piece in pieces] if phrase.gaps[name].can_shrink else pieces
+
+
+def _filled(text: str, shown: Mapping[str, list[str]], lists: Collection[str]) -> str:
+    return fill(text, {name: numbered(these) if name in lists else these[0] for name, these in shown.items()})
+
+
+def complaints(phrase: Phrase, language: Language, text: str) -> list[str]:
     """Why a shop's own wording can't be kept, each with its remedy; nothing when it can."""
     if not text.strip():
         return ["Write something, or go back to our words."]
@@ -117,14 +144,14 @@ def complaints(phrase: Phrase, language: Language, text: str, gaps: Mapping[str,
     return _gap_complaints(phrase, text) or [
         *_promise_complaints(language, text),
         *_tone_complaints(phrase, language, text),
-        *_length_complaints(phrase, text, gaps),
+        *_length_complaints(phrase, text),
     ]
 
 
 def _gap_complaints(phrase: Phrase, text: str) -> list[str]:
-    known = phrase.needs | phrase.may
     bare = OPTIONAL.sub("", text)
-    found = [f"There is no {{{name}}} in this text. You may use {_listed(known)}." for name in _unknown(text, known)]
+    unknown = sorted(set(GAP.findall(text)) - phrase.gaps.keys())
+    found = [f"There is no {{{name}}} in this text. You may use {_listed(phrase.gaps)}." for name in unknown]
     missing = phrase.needs - set(GAP.findall(bare))
     if missing:
         found.append(f"{_listed(missing)} must be in it, outside [ ].")
@@ -135,11 +162,7 @@ def _gap_complaints(phrase: Phrase, text: str) -> list[str]:
     return found
 
 
-def _unknown(text: str, known: frozenset[str]) -> list[str]:
-    return sorted(set(GAP.findall(text)) - known)
-
-
-def _listed(names: frozenset[str] | set[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(names))
 
 
@@ -158,18 +181,14 @@ def _tone_complaints(phrase: Phrase, language: Language, text: str) -> list[str]
     return ["Say sorry first, then {fix}."] if 0 <= fix < sorry.start() else []
 
 
-def _length_complaints(phrase: Phrase, text: str, gaps: Mapping[str, Gap]) -> list[str]:
-    samples = {name: gaps[name].sample for name in phrase.needs | phrase.may}
-    least = _fitted(text, samples, gaps)
-    found = segments(least)
+def _length_complaints(phrase: Phrase, text: str) -> list[str]:
+    found = segments(preview(phrase, text))
     if found.count <= MOST_SEGMENTS:
         return []
     fits = 134 if found.encoding is Encoding.UCS2 else 306
     return [f"Too long: it must fit two parts of a text. Take out about {found.units - fits} characters."]
 
 
-def preview(text: str, gaps: Mapping[str, Gap]) -> str:
-    """The text with the samples in its gaps, as it would be sent."""
-    names = set(GAP.findall(text)) & gaps.keys()
-    known = GAP.sub(lambda match: match.group() if match.group(1) in names else "", text)
-    return _fitted(known, {name: gaps[name].sample for name in names}, gaps)
+def preview(phrase: Phrase, text: str) -> str:
+    """The text with the samples in its gaps, as it would be sent; an unknown gap is empty."""
+    return _fitted(phrase, text, {name: gap.sample for name, gap in phrase.gaps.items()})

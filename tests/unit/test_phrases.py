@@ -25,20 +25,21 @@ GAPS = {
     "what": Gap(meaning="what they ordered", sample="Physics, volume 2, and 2 more", can_shrink=True),
     "reason": Gap(meaning="why it matters", sample="exam tomorrow", can_shrink=True),
     "fix": Gap(meaning="what we do about it", sample="Ravi brings it by 21:30", can_shrink=True),
+    "titles": Gap(meaning="what they could have", sample=("Physics 2, 2nd ed.", "Exam Pack"), can_shrink=True),
     "link": Gap(meaning="their page", sample=LINK),
 }
 NEWS = Phrase(
     key="news",
     title="News",
+    gaps={name: GAPS[name] for name in ("link", "name", "what", "titles")},
     needs=frozenset({"link"}),
-    may=frozenset({"name", "what"}),
     words={Language.EN: "Hello {name}, news[ of {what}]: {link}"},
 )
 APOLOGY = Phrase(
     key="apology",
     title="Apology",
+    gaps={name: GAPS[name] for name in ("reason", "fix", "link")},
     needs=frozenset({"reason"}),
-    may=frozenset({"fix", "link"}),
     words={Language.EN: "We are sorry: {reason}."},
     tone=Tone.APOLOGY,
 )
@@ -92,7 +93,7 @@ def test_the_nearest_language_is_found(code: str, language: str) -> None:
 def test_a_wording_that_would_do_harm_is_refused_with_the_remedy(
     phrase: Phrase, language: str, text: str, word: str
 ) -> None:
-    assert any(word in complaint for complaint in complaints(phrase, Language(language), text, GAPS))
+    assert any(word in complaint for complaint in complaints(phrase, Language(language), text))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_wording_that_would_do_harm_is_refused_with_the_remedy(
     ],
 )
 def test_a_good_wording_is_kept(phrase: Phrase, language: str, text: str) -> None:
-    assert complaints(phrase, Language(language), text, GAPS) == []
+    assert complaints(phrase, Language(language), text) == []
 
 
 WORDS = st.text(max_size=400)
@@ -113,16 +114,28 @@ WORDS = st.text(max_size=400)
 
 @given(name=WORDS, what=WORDS)
 def test_two_segments_at_most_and_the_link_whole(name: str, what: str) -> None:
-    said = compose([NEWS.words[Language.EN]], {"name": name, "what": what, "link": LINK}, GAPS)
+    said = compose(NEWS, [NEWS.words[Language.EN]], {"name": name, "what": what, "link": LINK})
     assert segments(said).count <= 2
     assert said.endswith(LINK)
 
 
 def test_a_wording_that_can_not_be_made_to_fit_gives_way_to_ours() -> None:
     long = "b" * 320 + "{link}"
-    assert compose([long, "Look: {link}"], {"link": LINK}, GAPS) == f"Look: {LINK}"
-    assert compose([long, long + "c"], {"link": LINK}, GAPS).startswith("bbb"), "the shortest, where none fits"
+    assert compose(NEWS, [long, "Look: {link}"], {"link": LINK}) == f"Look: {LINK}"
+    assert compose(NEWS, [long, long + "c"], {"link": LINK}).startswith("bbb"), "the shortest, where none fits"
+
+
+def test_one_choice_has_its_number_too() -> None:
+    said = compose(NEWS, ["Instead: {titles} {link}"], {"titles": ("Exam Pack",), "link": "L"})
+    assert said == "Instead: 1 Exam Pack. L"
 
 
 def test_the_preview_shows_the_samples_and_what_is_not_known() -> None:
-    assert preview("Hello {name}, {nmae}: {link}", GAPS) == f"Hello Alexandra, : {LINK}"
+    assert preview(NEWS, "Hello {name}, {nmae}: {link}") == f"Hello Alexandra, : {LINK}"
+
+
+@given(titles=st.lists(WORDS, min_size=2, max_size=6))
+def test_choices_keep_their_numbers_however_long_they_are(titles: list[str]) -> None:
+    said = compose(NEWS, ["{titles} {link}"], {"titles": tuple(titles), "link": LINK})
+    assert segments(said).count <= 2
+    assert [number for number in range(1, len(titles) + 1) if f"{number} " not in said] == []
