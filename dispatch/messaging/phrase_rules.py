@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .wording import Encoding, plain, segments
 
 MOST_SEGMENTS = 2
 LONGEST = 500
-CUT = 8
+CUT = 4
 GAP = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 TWO_DOTS, DOTS = re.compile(r"(?<!\.)\.\.(?!\.)"), re.compile(r"\.{4,}")
@@ -31,6 +31,8 @@ class Language(enum.StrEnum):
     HI = "hi"
 
 
+# A wording: in which language, and the sentence with its gaps.
+Wording = tuple[Language, str]
 LANGUAGE_NAMES = {Language.EN: "English", Language.HI: "हिन्दी"}
 # What shows that a text says sorry, and what nobody can promise.
 SORRY = {
@@ -52,11 +54,15 @@ class Tone(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """Something that a phrase may say. `sample` is a long one; what `can_shrink` is cut when the text is too long."""
+    """Something that a phrase may say. `sample` is a long one; what `can_shrink` is cut when the text is too long.
+
+    `otherwise` stands there, outside [ ], when there is nothing to say.
+    """
 
     meaning: str
     sample: Part
     can_shrink: bool = False
+    otherwise: Mapping[Language, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +83,16 @@ def language_of(code: str) -> Language:
     return Language(short) if short in {language.value for language in Language} else Language.EN
 
 
-def fill(text: str, parts: Mapping[str, str]) -> str:
+def fill(text: str, parts: Mapping[str, str], otherwise: Mapping[str, str] | None = None) -> str:
     """The sentence with its gaps filled; full stops don't double where a title brings its own."""
+    others = otherwise or {}
 
     def optional(match: re.Match[str]) -> str:
         inner = match.group(1)
         return inner if all(parts.get(name) for name in GAP.findall(inner)) else ""
 
     kept = OPTIONAL.sub(optional, text)
-    filled = GAP.sub(lambda match: parts.get(match.group(1), ""), kept)
+    filled = GAP.sub(lambda match: parts.get(match.group(1)) or others.get(match.group(1), ""), kept)
     return tidy(" ".join(filled.split()))
 
 
@@ -99,22 +106,28 @@ def numbered(titles: Sequence[str]) -> str:
     return " ".join(tidy(f"{number} {title or '(see our page)'}.") for number, title in enumerate(titles, 1))
 
 
-def compose(phrase: Phrase, texts: Sequence[str], parts: Mapping[str, Part]) -> str:
+def compose(phrase: Phrase, wordings: Sequence[Wording], parts: Mapping[str, Part]) -> str:
     """The first of several wordings that can be made to fit two segments, the shop's own first.
 
     What can shrink loses its end, the longest part first, those in a script that more than halves what fits before
     others. Links, times and numbers stay whole. Where nothing fits it is the shortest of all.
     """
-    fitted = [_fitted(phrase, text, parts) for text in texts]
+    fitted = [_fitted(phrase, language, text, parts) for language, text in wordings]
     fits = (text for text in fitted if segments(text).count <= MOST_SEGMENTS)
     return next(fits, min(fitted, key=lambda text: segments(text).units))
 
 
-def _fitted(phrase: Phrase, text: str, parts: Mapping[str, Part]) -> str:
+def _fitted(phrase: Phrase, language: Language, text: str, parts: Mapping[str, Part]) -> str:
     used = set(GAP.findall(text))
     shown = {name: _pieces(phrase, name, part) for name, part in parts.items() if name in used}
     lists = {name for name, part in parts.items() if not isinstance(part, str)}
-    while segments(_filled(text, shown, lists)).count > MOST_SEGMENTS:
+    otherwise = {name: gap.otherwise.get(language, "") for name, gap in phrase.gaps.items()}
+
+    def filled() -> str:
+        said = {name: numbered(these) if name in lists else these[0] for name, these in shown.items()}
+        return fill(text, said, otherwise)
+
+    while segments(filled()).count > MOST_SEGMENTS:
         elastic = [(name, n) for name in shown if phrase.gaps[name].can_shrink for n in range(len(shown[name]))]
         costly = [at for at in elastic if segments(shown[at[0]][at[1]]).encoding is Encoding.UCS2]
         longest = max(costly or elastic, key=lambda at: len(shown[at[0]][at[1]]), default=None)
@@ -122,17 +135,14 @@ def _fitted(phrase: Phrase, text: str, parts: Mapping[str, Part]) -> str:
             break
         name, n = longest
         cut = shown[name][n].removesuffix("...").rstrip()[:-CUT]
-        shown[name][n] = f"{cut}..." if cut else ""
-    return _filled(text, shown, lists)
+        # Two letters and dots say less than nothing.
+        shown[name][n] = f"{cut}..." if len(cut) >= CUT else ""
+    return filled()
 
 
 def _pieces(phrase: Phrase, name: str, part: Part) -> list[str]:
     pieces = [part] if isinstance(part, str) else [*part]
     return [plain(piece) for piece in pieces] if phrase.gaps[name].can_shrink else pieces
-
-
-def _filled(text: str, shown: Mapping[str, list[str]], lists: Collection[str]) -> str:
-    return fill(text, {name: numbered(these) if name in lists else these[0] for name, these in shown.items()})
 
 
 def complaints(phrase: Phrase, language: Language, text: str) -> list[str]:
@@ -144,7 +154,7 @@ def complaints(phrase: Phrase, language: Language, text: str) -> list[str]:
     return _gap_complaints(phrase, text) or [
         *_promise_complaints(language, text),
         *_tone_complaints(phrase, language, text),
-        *_length_complaints(phrase, text),
+        *_length_complaints(phrase, language, text),
     ]
 
 
@@ -181,14 +191,14 @@ def _tone_complaints(phrase: Phrase, language: Language, text: str) -> list[str]
     return ["Say sorry first, then {fix}."] if 0 <= fix < sorry.start() else []
 
 
-def _length_complaints(phrase: Phrase, text: str) -> list[str]:
-    found = segments(preview(phrase, text))
+def _length_complaints(phrase: Phrase, language: Language, text: str) -> list[str]:
+    found = segments(preview(phrase, language, text))
     if found.count <= MOST_SEGMENTS:
         return []
     fits = 134 if found.encoding is Encoding.UCS2 else 306
     return [f"Too long: it must fit two parts of a text. Take out about {found.units - fits} characters."]
 
 
-def preview(phrase: Phrase, text: str) -> str:
+def preview(phrase: Phrase, language: Language, text: str) -> str:
     """The text with the samples in its gaps, as it would be sent; an unknown gap is empty."""
-    return _fitted(phrase, text, {name: gap.sample for name, gap in phrase.gaps.items()})
+    return _fitted(phrase, language, text, {name: gap.sample for name, gap in phrase.gaps.items()})

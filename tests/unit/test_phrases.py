@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.customers.phrases import PHRASES
 from dispatch.messaging.phrase_rules import (
     Gap,
     Language,
@@ -114,28 +115,39 @@ WORDS = st.text(max_size=400)
 
 @given(name=WORDS, what=WORDS)
 def test_two_segments_at_most_and_the_link_whole(name: str, what: str) -> None:
-    said = compose(NEWS, [NEWS.words[Language.EN]], {"name": name, "what": what, "link": LINK})
+    said = compose(NEWS, [(Language.EN, NEWS.words[Language.EN])], {"name": name, "what": what, "link": LINK})
     assert segments(said).count <= 2
     assert said.endswith(LINK)
 
 
 def test_a_wording_that_can_not_be_made_to_fit_gives_way_to_ours() -> None:
     long = "b" * 320 + "{link}"
-    assert compose(NEWS, [long, "Look: {link}"], {"link": LINK}) == f"Look: {LINK}"
-    assert compose(NEWS, [long, long + "c"], {"link": LINK}).startswith("bbb"), "the shortest, where none fits"
+    assert compose(NEWS, [(Language.EN, long), (Language.EN, "Look: {link}")], {"link": LINK}) == f"Look: {LINK}"
+    assert compose(NEWS, [(Language.EN, long), (Language.EN, long + "c")], {"link": LINK}).startswith("bbb"), (
+        "the shortest, where none fits"
+    )
 
 
 def test_one_choice_has_its_number_too() -> None:
-    said = compose(NEWS, ["Instead: {titles} {link}"], {"titles": ("Exam Pack",), "link": "L"})
+    said = compose(NEWS, [(Language.EN, "Instead: {titles} {link}")], {"titles": ("Exam Pack",), "link": "L"})
     assert said == "Instead: 1 Exam Pack. L"
 
 
 def test_the_preview_shows_the_samples_and_what_is_not_known() -> None:
-    assert preview(NEWS, "Hello {name}, {nmae}: {link}") == f"Hello Alexandra, : {LINK}"
+    assert preview(NEWS, Language.EN, "Hello {name}, {nmae}: {link}") == f"Hello Alexandra, : {LINK}"
 
 
 @given(titles=st.lists(WORDS, min_size=2, max_size=6))
 def test_choices_keep_their_numbers_however_long_they_are(titles: list[str]) -> None:
-    said = compose(NEWS, ["{titles} {link}"], {"titles": tuple(titles), "link": LINK})
+    said = compose(NEWS, [(Language.EN, "{titles} {link}")], {"titles": tuple(titles), "link": LINK})
     assert segments(said).count <= 2
     assert [number for number in range(1, len(titles) + 1) if f"{number} " not in said] == []
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("phrase", PHRASES.values(), ids=PHRASES.keys())
+def test_our_own_words_keep_our_own_rules_in_every_language(phrase: Phrase, language: Language) -> None:
+    assert complaints(phrase, language, phrase.words[language]) == []
+    shown = preview(phrase, language, phrase.words[language])
+    assert segments(shown).count <= 2
+    assert not any(char in shown for char in "{}[]")
