@@ -86,7 +86,7 @@ OFFER = _phrase(
     en="Hello[ {name}], {shop}: we can't get {missing} in time.[ Instead we could bring you: {choices}]"
     "[ Reply {numbers}, or 0 for none, or] choose by {until}: {link}",
     # Two segments of Hindi have no room for titles: their page has them.
-    hi="{shop}: {missing} समय पर नहीं मिलेगा। बदले में क्या चाहिए, {until} तक यहाँ चुनें: {link}",
+    hi="{shop}: {missing} समय पर नहीं मिलेगा। कुछ और {until} तक चुनें: {link}",
 )
 SUBSTITUTED = _phrase(
     "substituted",
