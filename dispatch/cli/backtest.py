@@ -17,7 +17,7 @@ from ..orders.policy import Policy
 from ..promise.backtest import Guess, Score, by_week, score, walk
 from ..promise.estimates import Kind
 from ..promise.lessons import LONGEST_MINUTES, SHORTEST_MINUTES, TARGET, Seen, is_absurd
-from .csv_rows import BadCell, read_rows
+from ..web.csv_rows import BadCell, read_rows
 from .import_history import HISTORY, NEEDED, PastStep, read_step
 from .imports import LONG_FILE
 

@@ -21,9 +21,9 @@ from ..promise.learning import NewObservation, remember_and_learn
 from ..promise.lessons import Seen, is_absurd
 from ..promise.tables import Source
 from ..promise.trails import policy_default
+from ..web.csv_rows import Reader, Row, number, text
+from ..web.import_run import Effect, Import
 from ..web.schemas import read_instant
-from .csv_rows import Reader, Row, number, text
-from .import_run import Effect, Import
 
 HISTORY: dict[str, Reader] = {
     "kind": text,
@@ -168,7 +168,7 @@ def learn_from(run: Import, _: Sequence[Row]) -> Counter[Effect]:
 
     Answers how the counts must be put right.
     """
-    history = run.history
+    history: HistoryRun | None = run.history
     if history is None or run.bad:
         return Counter()
     guesses = walk((seen for _, seen in history.found), timezone=ZoneInfo(history.branch.timezone))

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from ..orders.service import NewLine, NewOrder
 from ..orders.tables import Order
 from ..promise.service import place
+from ..web.csv_rows import Reader, Row, number, text
+from ..web.import_run import Check, Effect, Import, read_row, values_of
 from ..web.schemas_orders import OrderIn
-from .csv_rows import Reader, Row, number, text
-from .import_run import Check, Effect, Import, read_row, values_of
 
 ACTOR = "import"
 ORDERS: dict[str, Reader] = {

@@ -1,4 +1,4 @@
-"""Files of staff, suppliers and stock: rows checked by the schemas of the API, written by the services."""
+"""Files of suppliers and stock: rows checked by the schemas of the API, written by the services."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from ..foundation.errors import Invalid
 from ..foundation.hours import checked_hours
 from ..procurement.service import ItemValues, SupplierValues, find_item, item_shape, put_item, put_supplier
 from ..procurement.tables import Supplier
-from ..staff.service import NewStaff, add_staff, change_staff
-from ..staff.tables import Staff
+from ..web.csv_rows import Reader, Row, listed, number, text
+from ..web.import_run import Check, Effect, Import, read_row, values_of
 from ..web.schemas import Code, Sku
-from ..web.schemas_shop import ItemIn, StaffIn, SupplierIn
-from .csv_rows import Reader, Row, flag, listed, number, text
-from .import_run import Check, Effect, Import, read_row, values_of
+from ..web.schemas_shop import ItemIn, SupplierIn
 
 
 class SupplierRow(SupplierIn):
@@ -32,31 +30,6 @@ class StockRow(ItemIn):
 
     sku: Sku
     branch: Code = "main"
-
-
-# --- staff -----------------------------------------------------------------------------------------------------------
-
-STAFF: dict[str, Reader] = {"name": text, "phone": text, "role": text, "branch": text, "shifts": text, "on_call": flag}
-
-
-def write_person(run: Import, rows: Sequence[Row]) -> Effect:
-    """Add somebody, or bring them up to date: the phone number says who it is. Raises Invalid."""
-    row = rows[0]
-    checks: dict[str, Check] = {"phone": run.phone, "shifts": checked_hours, "branch": run.branch}
-    body = read_row(StaffIn, values_of(row, STAFF), row, checks)
-    phone = run.phone(body.phone)
-    run.once("phone", row.line, phone)
-    person = run.session.scalars(select(Staff).where(Staff.phone == phone)).first()
-    if person is None:
-        add_staff(run.session, NewStaff(**dict(body)), run.now, region=run.region)
-        return Effect.ADDED
-    # A heading that is not there changes nothing; somebody on the list works here.
-    wanted = {name: getattr(body, name) for name in row.cells if name != "phone"} | {"is_active": True}
-    there = {name: person.branch.code if name == "branch" else getattr(person, name) for name in wanted}
-    if wanted == there:
-        return Effect.ALREADY
-    change_staff(run.session, person.id, wanted, run.now, region=run.region)
-    return Effect.UPDATED
 
 
 # --- suppliers -------------------------------------------------------------------------------------------------------

@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, NoReturn
 
 import click
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.orm import Session
 
-from ..foundation.errors import Invalid
+from ..foundation.errors import PromisesAtStake
+from ..promise.guard import Say
+from ..web.import_files import STAFF, Kind, Loaded, Order, load_file
+from ..web.import_run import Effect
 from . import import_history, import_orders, import_shop
-from .common import Shop, open_shop
-from .csv_rows import BadCell, Reader, Row, read_rows
-from .import_run import Effect, Import, begin
+from .common import open_shop
 
 # Shorter files are through before anybody could read a bar.
 LONG_FILE = 200
 
 
-def _each(rows: Sequence[Row]) -> list[list[Row]]:
-    return [[row] for row in rows]
-
-
-def _here(rows: Sequence[Row], path: str) -> tuple[int, str]:
-    return rows[0].line, "lat" if path == "body" else path.partition(".")[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One kind of file.
-
-    `units`: which rows are written together. `write`: one unit, raises Invalid. `finish`: once, after all of them;
-    answers how the counts must be put right. `place_of`: the line and heading that a field of a complaint stands for.
-    """
-
-    columns: dict[str, Reader]
-    required: tuple[str, ...]
-    write: Callable[[Import, Sequence[Row]], Effect]
-    units: Callable[[Sequence[Row]], list[list[Row]]] = _each
-    finish: Callable[[Import, Sequence[Row]], Counter[Effect]] | None = None
-    place_of: Callable[[Sequence[Row], str], tuple[int, str]] = _here
-
-
 KINDS = {
-    "staff": Kind(columns=import_shop.STAFF, required=("name", "phone", "role"), write=import_shop.write_person),
+    "staff": STAFF,
     "suppliers": Kind(
         columns=import_shop.SUPPLIERS, required=("code", "name", "opening_hours"), write=import_shop.write_supplier
     ),
@@ -74,53 +48,7 @@ KINDS = {
 }
 
 
-class _NothingWritten(Exception):
-    """Takes the whole transaction back."""
-
-
-def load_file(
-    shop: Shop, kind: Kind, raw: bytes, *, dry_run: bool, branch: str, advance: Callable[[int, int], None]
-) -> tuple[Counter[Effect], list[BadCell]]:
-    """What became of the rows, and every complaint; with any complaint, or in a dry run, nothing is written.
-
-    `advance` is told how many of how many are done.
-    """
-    rows, bad = read_rows(raw, kind.columns, kind.required)
-    counts: Counter[Effect] = Counter()
-    try:
-        with shop.db.transaction() as session:
-            run = begin(session, shop.now, region=shop.settings.default_region)
-            run.bad += bad
-            run.branch_code = branch
-            counts = _write(session, run, kind, rows, advance)
-            bad = run.bad
-            if bad or dry_run:
-                raise _NothingWritten
-    except _NothingWritten:
-        pass
-    return counts, sorted(set(bad))
-
-
-def _write(
-    session: Session, run: Import, kind: Kind, rows: Sequence[Row], advance: Callable[[int, int], None]
-) -> Counter[Effect]:
-    counts: Counter[Effect] = Counter()
-    units = kind.units(rows)
-    for done, unit in enumerate(units, start=1):
-        try:
-            # So that a bad row leaves nothing behind that would make the next one look bad.
-            with session.begin_nested():
-                counts[kind.write(run, unit)] += 1
-        except Invalid as error:
-            for each in error.errors:
-                run.complain(*kind.place_of(unit, each.field), each.message)
-        advance(done, len(units))
-    if kind.finish is not None:
-        counts.update(kind.finish(run, rows))
-    return counts
-
-
-def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main") -> None:
+def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main", force: bool = False) -> None:
     raw = file.read()
     is_long = raw.count(b"\n") > LONG_FILE
     console = Console(stderr=True)
@@ -128,23 +56,46 @@ def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main") -
         console=console, transient=True, disable=not (is_long and console.is_terminal)
     ) as progress:  # fmt: skip
         bar = progress.add_task(name)
-        counts, bad = load_file(
-            shop,
-            KINDS[name],
-            raw,
+        order = Order(
+            now=shop.now,
+            region=shop.settings.default_region,
+            say=Say(actor="import", force=force, reason="imported with --force" if force else None),
             dry_run=dry_run,
             branch=branch,
             advance=lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    for cell in bad:
-        click.echo(str(cell), err=True)
-    if bad:
-        rows = len({cell.line for cell in bad})
-        click.echo(f"Nothing was imported: {rows} {'line is' if rows == 1 else 'lines are'} bad.", err=True)
-        sys.exit(1)
-    usual = set(Effect) - {Effect.LEFT_OUT}
+        try:
+            loaded = load_file(shop.db, KINDS[name], raw, order)
+        except PromisesAtStake as refusal:
+            _refuse([*_stakes(refusal), "Nothing was imported: do it all the same with --force."])
+    _say(loaded, dry_run=dry_run)
+
+
+def _say(loaded: Loaded, *, dry_run: bool) -> None:
+    if loaded.bad:
+        rows = len({cell.line for cell in loaded.bad})
+        count = f"Nothing was imported: {rows} {'line is' if rows == 1 else 'lines are'} bad."
+        _refuse([*map(str, loaded.bad), count])
+    counts, usual = loaded.counts, set(Effect) - {Effect.LEFT_OUT}
     said = ", ".join(f"{counts[effect]} {effect.value}" for effect in Effect if effect in usual or counts[effect])
     click.echo(f"{said} (dry run: nothing was written)" if dry_run else said)
+    if loaded.at_stake:
+        _refuse([*_stakes(loaded.at_stake), "It would be refused without --force."])
+
+
+def _stakes(refusal: PromisesAtStake) -> list[str]:
+    return [str(refusal), *(f"{dict(promise)['ref']}: {_message(promise)}" for promise in refusal.promises)]
+
+
+def _message(promise: Mapping[str, object]) -> object:
+    binding = promise["binding"]
+    return binding["message"] if isinstance(binding, Mapping) else binding
+
+
+def _refuse(lines: Sequence[str]) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(1)
 
 
 @click.group("import")
@@ -160,8 +111,8 @@ def _command(name: str, words: str) -> click.Command:
     @click.command(name, help=f"{words}\n\nHeadings: {headings}. Needed: {needed}; the others may be left out.")
     @click.argument("file", type=click.File("rb"))
     @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
-    def command(file: BinaryIO, *, dry_run: bool, branch: str = "main") -> None:
-        _import(name, file, dry_run=dry_run, branch=branch)
+    def command(file: BinaryIO, *, dry_run: bool, branch: str = "main", force: bool = False) -> None:
+        _import(name, file, dry_run=dry_run, branch=branch, force=force)
 
     return command
 
@@ -178,4 +129,7 @@ for _name, _words in {
 # The other files name a branch in each row; a history is one branch's past.
 import_group.commands["history"].params.append(
     click.Option(["--branch"], default="main", show_default=True, metavar="CODE", help="Whose past it is.")
+)
+import_group.commands["staff"].params.append(
+    click.Option(["--force"], is_flag=True, help="Also when it takes the last way to keep an open promise.")
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,10 +13,12 @@ from ..foundation.errors import Conflict, NotFound
 from ..orders.rules import OPEN
 from ..orders.tables import Branch, Order
 from ..staff import service as staff
+from ..staff import shifts
 from ..staff.rules import Role
-from ..staff.tables import Staff
+from ..staff.tables import ExtraShift, Staff
 from . import pins, wording
 from .guard import Reach, Say, guarded
+from .tables import Pin
 
 # What of somebody says when they can be counted on, and for what.
 COUNTS = frozenset({"shifts", "role", "branch", "is_active", "on_call", "phone"})
@@ -24,6 +26,7 @@ COUNTS = frozenset({"shifts", "role", "branch", "is_active", "on_call", "phone"}
 ENDS_PINS = frozenset({"role", "branch", "is_active"})
 # Round the clock has no end of the shift: going home is until this time tomorrow, then.
 LONGEST_REST = timedelta(hours=24)
+T = TypeVar("T")
 
 
 class _Who(NamedTuple):
@@ -71,10 +74,7 @@ def change(
     """
 
     def do() -> Staff:
-        person = staff.change_staff(session, staff_id, changes, now, region=region)
-        if ENDS_PINS & changes.keys():
-            pins.drop(session, person, now, actor=say.actor)
-        return person
+        return write_change(session, staff_id, changes, now, region=region, actor=say.actor)
 
     if not COUNTS & changes.keys():
         return do()
@@ -90,6 +90,42 @@ def change(
     )
 
 
+def write_change(
+    session: Session, staff_id: int, changes: Mapping[str, object], now: datetime, *, region: str | None, actor: str
+) -> Staff:
+    """The change itself, within a guard that holds the orders with pins on them. Raises Invalid or NotFound."""
+    person = staff.change_staff(session, staff_id, changes, now, region=region)
+    if ENDS_PINS & changes.keys():
+        pins.drop(session, person, now, actor=actor)
+    return person
+
+
+def guarded_roster(session: Session, do: Callable[[], T], now: datetime, *, say: Say) -> T:
+    """Do what changes many people's shifts at once. Raises PromisesAtStake unless forced, and what `do` raises.
+
+    `do` may be called twice, and must start from the beginning each time.
+    """
+    pinned = select(Pin.order_id).join(Order, Order.id == Pin.order_id).where(Order.status.in_(OPEN)).distinct()
+    reach = Reach(branch_ids=_live_branches(session, now), order_ids=list(session.scalars(pinned)))
+    return guarded(session, do, now, reach=reach, say=say, event=wording.IMPORTED_ALTHOUGH)
+
+
+def end_shift(session: Session, shift_id: int, now: datetime, *, say: Say) -> Staff:
+    """An extra shift ends now, or does not begin at all. Raises NotFound, Conflict when it is over, PromisesAtStake."""
+    staff_id = session.scalar(select(ExtraShift.staff_id).where(ExtraShift.id == shift_id))
+    if staff_id is None:
+        raise NotFound("That shift has been taken out already.")
+    who = _who(session, staff_id)
+    return guarded(
+        session,
+        lambda: shifts.end_shift(session, shift_id, now),
+        now,
+        reach=Reach(branch_ids=_branches(session, who, now)),
+        say=say,
+        event=wording.changed_although(who.name),
+    )
+
+
 def _who(session: Session, staff_id: int) -> _Who:
     """Columns, not the row: it is read again under the lock."""
     found = session.execute(select(Staff.name, Staff.role, Staff.branch_id).where(Staff.id == staff_id)).first()
@@ -100,7 +136,9 @@ def _who(session: Session, staff_id: int) -> _Who:
 
 def _branches(session: Session, who: _Who, now: datetime) -> list[int]:
     """Where open orders may count on somebody: a founder serves every branch."""
-    if who.role is not Role.FOUNDER:
-        return [who.branch_id]
+    return [who.branch_id] if who.role is not Role.FOUNDER else _live_branches(session, now)
+
+
+def _live_branches(session: Session, now: datetime) -> list[int]:
     live = select(Order.branch_id).where(Order.status.in_(OPEN), Order.promised_by > now).distinct()
     return sorted(session.scalars(live))

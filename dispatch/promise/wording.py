@@ -183,6 +183,10 @@ def changed_although(who: str) -> str:
     return f"{who}'s shifts or tasks were changed although this counted on them"
 
 
+# A forced file of staff or shifts.
+IMPORTED_ALTHOUGH = "A new roster came in although this counted on the old one"
+
+
 def pinned_although(who: str, ref: str) -> str:
     """A forced pin, in the history of another order."""
     return f"{who} was pinned to {ref} although this counted on them"

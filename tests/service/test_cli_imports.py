@@ -273,3 +273,18 @@ def test_a_long_file_has_a_bar_on_a_terminal(console: Console, monkeypatch: pyte
 def test_nothing_else_is_touched(console: Console) -> None:
     take(console, "staff", PEOPLE)
     assert count(console, Heartbeat) == 0
+
+
+def test_a_file_that_takes_the_last_way_to_keep_a_promise_is_refused_and_can_be_forced(console: Console) -> None:
+    take(console, "staff", f"{STAFF}Ravi,{RAVI},rider,,Mo-Su 10:00-20:00,\n")
+    take(console, "stock", f"{STOCK}P1,Physics 1,3,,,\n")
+    take(console, "orders", ORDERS + order("A1", title="Physics 1", sku="P1"))
+    gone = f"{STAFF}Ravi,{RAVI},rider,,We 10:00-20:00,\n"
+    tried = console.run("import", "staff", "-", "--dry-run", text=gone)
+    assert (tried.exit_code, "refused without --force" in tried.stderr) == (1, True)
+    said = refused(console, "staff", gone)
+    assert said[-1] == "Nothing was imported: do it all the same with --force."
+    assert take(console, "staff", gone, "--force") == "0 added, 1 updated, 0 already there"
+    with console.db.snapshot() as session:
+        events = session.scalars(select(OrderEvent).where(OrderEvent.kind == "forced")).all()
+        assert [(each.actor, "new roster" in each.text) for each in events] == [("import", True)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.cli.csv_rows import BadCell, Reader, Row, flag, listed, number, read_rows, text
+from dispatch.web.csv_rows import BadCell, Reader, Row, flag, listed, number, read_rows, text
 
 KNOWN = ("name", "phone", "note")
 

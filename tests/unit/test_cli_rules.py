@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch.cli.rules import (
+from dispatch.web.check_rules import (
     BranchFacts,
     Complaint,
     DataFacts,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,11 +17,8 @@ from ..foundation.types import parse_phone
 from ..orders.tables import Branch
 from ..procurement.service import ItemValues
 from ..procurement.tables import Item, Supplier
-from ..web.schemas import Body, read_json
 from .csv_rows import BadCell, Reader, Row
-
-if TYPE_CHECKING:
-    from .import_history import HistoryRun
+from .schemas import Body, read_json
 
 B = TypeVar("B", bound=Body)
 Check = Callable[[str], object]
@@ -36,11 +33,22 @@ class Effect(enum.StrEnum):
     LEFT_OUT = "left out: shorter than half a minute or longer than a day"
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a row does to somebody: in words, like "works Mo-Fr 10:00-18:00, until now no regular hours"."""
+
+    line: int
+    who: str
+    effect: Effect
+    words: tuple[str, ...] = ()
+
+
 @dataclass(kw_only=True)
 class Import:
     """One import under way: what there is already, and which keys the file has named so far, with their lines.
 
-    `history`: the rows of a history so far, of the branch `branch_code`.
+    `changes`: what it does to each person. `history`: what `cli.import_history` keeps of a history so far, of the
+    branch `branch_code`. `actor`: who imports.
     """
 
     session: Session
@@ -53,7 +61,9 @@ class Import:
     later: list[tuple[str, str, ItemValues]] = field(default_factory=list)
     bad: list[BadCell] = field(default_factory=list)
     branch_code: str = "main"
-    history: HistoryRun | None = None
+    history: Any = None
+    changes: list[Change] = field(default_factory=list)
+    actor: str = "import"
 
     def complain(self, line: int, name: str, message: str) -> None:
         """Note what is wrong with a row and go on, so that all of it is said at once."""
