@@ -17,6 +17,7 @@ NEXT_NEWS = {
     Sourcing.RESERVED: Sourcing.BOUGHT,
 }
 ACCEPTED = "accepted"
+LOOK, BOUGHT = "look", "bought"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +33,14 @@ class Carrier:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """A button: where it posts, with which hidden fields, and whom to choose from; a link when it can't be one tap."""
+    """A button: where it posts, with which hidden fields, and whom to choose from; a link when it can't be one tap.
+
+    `does`: what the key is for that makes it, see `_keys.html`.
+    """
 
     label: str
     url: str
+    does: str
     fields: Mapping[str, str] = field(default_factory=dict)
     people: tuple[Carrier, ...] = ()
     needs_pin: bool = False
@@ -55,10 +60,11 @@ def next_act(order: Mapping[str, Any], carriers: Sequence[Carrier], *, is_board:
     here = tuple(c for c in carriers if c.is_here)
     people = (here if is_board else tuple(carriers)) if move is Move.HAND_OVER else ()
     if is_board and (needs_pin or (move is Move.HAND_OVER and not people)):
-        return Act(label=f"{words.MOVES[move]}…", url=f"{url}#next", is_link=True)
+        return Act(label=f"{words.MOVES[move]}…", url=f"{url}#next", does=move.value, is_link=True)
     return Act(
         label=words.MOVES[move],
         url=f"{url}/moves",
+        does=move.value,
         fields={"move": move.value},
         people=people,
         needs_pin=needs_pin,
@@ -70,7 +76,7 @@ def _next_news(order: Mapping[str, Any], url: str, *, is_board: bool) -> Act | N
     if not missing:
         return None
     if is_board and len(missing) > 1:
-        return Act(label=f"{len(missing)} things to buy", url=f"{url}#lines", is_link=True)
+        return Act(label=f"{len(missing)} things to buy", url=f"{url}#lines", does=LOOK, is_link=True)
     line = missing[0]
     before = Sourcing(line["sourcing"])
     # Whoever has taken the order is looking already.
@@ -79,7 +85,8 @@ def _next_news(order: Mapping[str, Any], url: str, *, is_board: bool) -> Act | N
     label = _news_button(before, state)
     if not is_board and len(missing) > 1:
         label = f"{label}: {line['title']}"
-    return Act(label=label, url=f"{url}/lines/{line['id']}/procurement", fields={"state": state.value})
+    does = BOUGHT if state is Sourcing.BOUGHT else LOOK
+    return Act(label=label, url=f"{url}/lines/{line['id']}/procurement", does=does, fields={"state": state.value})
 
 
 def _news_button(before: Sourcing, state: Sourcing) -> str:

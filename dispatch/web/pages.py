@@ -19,6 +19,7 @@ from . import (
     people_pages,
     plan_pages,
     report_pages,
+    search_page,
     setup,
     staff_pages,
     stock_pages,
@@ -30,8 +31,8 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, intake, order_pages, offer_pages, call_pages, plan_pages, people_pages, stock_pages,
-    texts_page, report_pages, staff_pages, customer_pages,
+    login, setup, board, search_page, intake, order_pages, offer_pages, call_pages, plan_pages, people_pages,
+    stock_pages, texts_page, report_pages, staff_pages, customer_pages,
 )  # fmt: skip
 
 

@@ -16,9 +16,7 @@ from werkzeug.serving import make_server
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
 from dispatch.foundation.settings import Settings
-from dispatch.orders.rules import Move
 from dispatch.orders.service import find_order
-from dispatch.promise import service as promise
 from dispatch.web import sessions
 from tests import factories
 from tests.web.test_pages_kit import Desk, desk, first_link, make_app
@@ -95,6 +93,7 @@ def test_everybody_can_read_every_page(screen: Screen, width: int, height: int, 
         "/stock",
         "/texts",
         "/reports/clock",
+        "/orders?q=physics",
         "/orders/ZZZZ",
     ):
         screen.open(path)
@@ -117,16 +116,48 @@ def test_the_list_is_live_but_does_not_jump_under_a_hand(screen: Screen) -> None
     expect(rows).to_have_count(3)
 
 
-def test_arrow_keys_and_enter_make_the_next_move(screen: Screen) -> None:
+def test_the_board_with_the_keyboard_alone(screen: Screen) -> None:
     ref = screen.take_order()
-    with screen.desk.db.transaction() as session:
-        promise.move(session, screen.desk.ref, Move.CANCEL, screen.desk.clock.now(), actor="desk", reason="x")
+    page = screen.page
     screen.open("/")
-    screen.page.keyboard.press("ArrowDown")
-    expect(screen.page.locator(f"#act-{ref}")).to_be_focused()
-    screen.page.keyboard.press("Enter")
-    expect(screen.page.locator("#said")).to_contain_text(f"{ref} is packed.")
-    expect(screen.page.locator(f"#who-{ref}")).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.locator("#said")).to_contain_text("Choose an order first")
+    for ref_, said in ((screen.desk.ref, "Next for this order: Start looking"), (ref, f"{ref} is packed.")):
+        while page.evaluate("document.activeElement.id") != f"open-{ref_}":
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("p")
+        expect(page.locator("#said")).to_contain_text(said)
+    # The row stays under the hand, and so does the focus.
+    expect(page.locator(f"#open-{ref}")).to_be_focused()
+    page.keyboard.press("h")
+    expect(page.locator("#said")).to_contain_text(f"{ref} is on its way")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{screen.base}/orders/{ref}")
+
+
+def test_keys_are_listed_can_be_turned_off_and_leave_typing_alone(screen: Screen) -> None:
+    page = screen.page
+    screen.open(f"/orders/{screen.desk.ref}")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("n? p")
+    expect(page.locator("#search")).to_have_value("n? p")
+    page.locator("#keys-open").focus()
+    page.keyboard.press("?")
+    check(page, "help")
+    page.get_by_label("Letters are keys here").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys-open")).to_be_focused()
+    page.keyboard.press("n")
+    page.reload()
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{screen.base}/orders/{screen.desk.ref}")
+    # Off for letters only: a button always brings the list back.
+    page.locator("#keys-open").click()
+    page.get_by_label("Letters are keys here").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{screen.base}/orders/new")
 
 
 def test_the_risk_appears_while_typing(screen: Screen) -> None:

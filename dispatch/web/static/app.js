@@ -62,20 +62,76 @@
     const notes = document.querySelectorAll("#said .note");
     if (!notes.length) return;
     clearTimeout(saying);
-    saying = setTimeout(() => document.querySelectorAll("#said .note").forEach((note) => note.remove()), 8000);
+    // A little sooner than it is refused.
+    saying = setTimeout(() => {
+      if ($("said").contains(document.activeElement)) $("main").focus();
+      $("said").replaceChildren();
+    }, $("undo") ? 9500 : 8000);
   };
   document.addEventListener("click", (event) => {
+    if (event.target.closest("#keys-open")) DOES.help();
     if (event.target.id === "catch-up") { forced = true; lastTouch = 0; }
     const more = event.target.closest("[data-more]");
     if (more) { event.preventDefault(); addLine(more.dataset.more); }
   });
-  // Arrow keys go from one next move to the other; Enter makes it.
+  // --- hands on the keyboard: what `_keys.html` lists, and nothing else ---
+  const TYPED = "input, select, textarea, [contenteditable]";
+  const tell = (text) => {
+    const note = document.createElement("p");
+    note.className = "note";
+    note.textContent = text;
+    $("said").replaceChildren(note);
+    said();
+  };
+  const rowOf = (part) => (part ? part.closest("#board .row") : null);
+  const rows = () => [...document.querySelectorAll("#board .row")];
+  const enter = (row) => row && row.querySelector(".what a").focus();
+  // The next move of the row that has the focus, if that is what the letter means.
+  const move = (name) => {
+    const row = rowOf(document.activeElement), button = row && row.querySelector("[data-does]");
+    if (!row) return rows().length ? tell("Choose an order first: press the arrow down.") : null;
+    if (!button) return tell("There is nothing to do for it from here: Enter opens it.");
+    if (button.dataset.does !== name) return tell(`Not now. Next for this order: ${button.firstChild.textContent.trim()}.`);
+    const who = row.querySelector(".do select");
+    return who && who.options.length > 1 ? who.focus() : button.click();
+  };
+  const DOES = {
+    search: () => { $("search").focus(); $("search").select(); },
+    new: () => location.assign("/orders/new"),
+    board: () => location.assign("/"),
+    undo: () => { const undo = document.querySelector("#undo button"); if (undo) undo.click(); },
+    help: () => $("keys").showModal(),
+    pick: () => { const row = rowOf(document.activeElement), box = row && row.querySelector(".pick input"); if (box) box.click(); },
+  };
+  const hasLetters = () => { try { return localStorage.getItem("keys") !== "off"; } catch { return true; } };
+  const whatDoes = (key) => {
+    const mark = [...document.querySelectorAll("#keys [data-key]")].find((each) => each.dataset.key === key);
+    return mark ? mark.closest("dt").nextElementSibling.dataset.does : "";
+  };
   document.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], board = $("board"), here = document.activeElement;
-    if (!step || !board || !(here === document.body || (board.contains(here) && !here.matches("select, input")))) return;
-    const acts = [...board.querySelectorAll(".do .main")], row = here.closest(".row");
-    const next = acts[row ? acts.indexOf(row.querySelector(".do .main")) + step : 0];
-    if (next) { event.preventDefault(); next.focus(); }
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const here = document.activeElement, step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter" && here.matches(".row .do select")) { event.preventDefault(); here.form.requestSubmit(); return; }
+    if (here.matches(TYPED)) return;
+    if (step) {
+      const all = rows(), row = rowOf(here), next = row ? all[all.indexOf(row) + step] : here === document.body && all[0];
+      if (next) { event.preventDefault(); enter(next); }
+      return;
+    }
+    const name = hasLetters() && !event.repeat ? whatDoes(event.key) : "";
+    if (!name) return;
+    event.preventDefault();
+    (DOES[name] || (() => move(name)))();
+  });
+  // A row that has gone leaves the focus where it was, not at the top of the page.
+  let spot = null;
+  document.addEventListener("htmx:beforeSwap", () => {
+    const row = rowOf(document.activeElement);
+    if (row) spot = rows().indexOf(row);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (spot !== null && document.activeElement === document.body) enter(rows()[Math.min(spot, rows().length - 1)]);
+    spot = null;
   });
   setInterval(() => {
     const bar = $("stale");
@@ -125,6 +181,13 @@
     announce();
     said();
     const zone = $("timezone");
+    const tab = document.querySelector("nav [aria-current]"), keys = $("keys-on");
+    if (tab) tab.scrollIntoView({ inline: "center", block: "nearest" });
+    if (keys) {
+      $("keys-open").hidden = false;
+      keys.checked = hasLetters();
+      keys.addEventListener("change", () => { try { localStorage.setItem("keys", keys.checked ? "on" : "off"); } catch { /* private */ } });
+    }
     if (zone && zone.dataset.detect) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
   });
 })();
