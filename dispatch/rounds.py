@@ -40,9 +40,11 @@ SILENCE = timedelta(seconds=60)
 
 def watch(runtime: Runtime) -> int:
     """Let expired quotes go, then look at every order that is due; how many of both there were."""
-    looked = expire_quotes(runtime)
     with runtime.db.snapshot() as session:
-        due = due_orders(session, runtime.clock.now(), limit=BATCH)
+        now = runtime.clock.now()
+        expired, due = quotes.due_quotes(session, now, limit=BATCH), due_orders(session, now, limit=BATCH)
+    looked = sum(_let_go(runtime, quote_id) for quote_id in expired)
+    # Whoever waited for what a quote held has just become due; they are seen by the next round, which comes at once.
     for order_id in due:
         looked += _look(runtime, order_id)
     return looked
@@ -66,13 +68,6 @@ def _look(runtime: Runtime, order_id: int) -> int:
     with runtime.db.transaction() as session:
         session.get_one(Timetable, order_id).next_check_at = later
     return 0
-
-
-def expire_quotes(runtime: Runtime) -> int:
-    """Let go what is held for quotes that nobody came back for in time; how many."""
-    with runtime.db.snapshot() as session:
-        due = quotes.due_quotes(session, runtime.clock.now(), limit=BATCH)
-    return sum(_let_go(runtime, quote_id) for quote_id in due)
 
 
 def _let_go(runtime: Runtime, quote_id: int) -> int:

@@ -35,6 +35,8 @@ def shops_for(session: Session, order: Order, now: datetime) -> list[str]:
     missing = [line for line in order.lines if line.sourcing not in (*IN_HAND, Sourcing.UNAVAILABLE)]
     items = [line.item_id for line in missing if line.item_id]
     chosen = [line.supplier_id for line in missing if line.supplier_id]
+    if not items and not chosen:
+        return []
     query = (
         select(Supplier.id, Supplier.name, ItemSupplier.item_id)
         .outerjoin(ItemSupplier, ItemSupplier.supplier_id == Supplier.id)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, joinedload
 
 from ..foundation.tokens import Links
 from ..orders.rules import CLOSED, IN_HAND, Status
 from ..orders.service import record
-from ..orders.tables import Order, OrderEvent
-from ..orders.timetable import generation, set_next_check
+from ..orders.tables import Order, OrderEvent, Timetable
+from ..orders.timetable import set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
@@ -38,6 +38,21 @@ from .rules import (
 from .tables import Escalation
 
 IN_DANGER = (Level.AT_RISK, Level.LATE)
+# The generation comes with the lock, before the facts: news that comes in between keeps its own, earlier look.
+LOOK_AT = (
+    select(Order, Timetable.generation)
+    .join(Timetable, Timetable.order_id == Order.id)
+    .where(Order.id == bindparam("order"))
+    .options(joinedload(Order.branch, innerjoin=True))
+    .with_for_update(of=Order, skip_locked=True)
+)
+LATEST = (
+    select(Escalation)
+    .where(Escalation.order_id == bindparam("order"))
+    .order_by(Escalation.id.desc())
+    .limit(1)
+    .execution_options(populate_existing=True)
+)
 
 
 def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_voice: bool = False) -> bool:
@@ -45,12 +60,10 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_vo
 
     Running it twice changes nothing. `has_voice`: phones can be rung.
     """
-    query = select(Order).where(Order.id == order_id).with_for_update(of=Order, skip_locked=True)
-    order = session.scalars(query).first()
-    if order is None:
+    found = session.execute(LOOK_AT, {"order": order_id}).first()
+    if found is None:
         return False
-    # Read before the facts: news that comes in between keeps its own, earlier look.
-    seen = generation(session, order.id)
+    order, seen = found
     escalation = latest_escalation(session, order.id)
     if order.status in CLOSED:
         close_offers(session, order, now)
@@ -84,8 +97,7 @@ def _end_of(order: Order) -> EscalationState:
 
 def latest_escalation(session: Session, order_id: int) -> Escalation | None:
     """The escalation that counts for an order: the newest."""
-    query = select(Escalation).where(Escalation.order_id == order_id).order_by(Escalation.id.desc())
-    return session.scalars(query.limit(1).execution_options(populate_existing=True)).first()
+    return session.scalars(LATEST, {"order": order_id}).first()
 
 
 def ladder_facts(
@@ -232,5 +244,4 @@ def _open(session: Session, order: Order, need: Need, assessment: Assessment, no
     )
     session.add(escalation)
     record(session, order, "at_risk", f"The promise is at risk. {assessment.message}", at=now, actor=CLOCK)
-    session.flush()
     return escalation

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from .rows import consents, insert_into
+
+STOPPED = select(consents.c.phone).where(
+    consents.c.phone.in_(bindparam("phones", expanding=True)), consents.c.opted_out_at.is_not(None)
+)
 
 
 def opt_out(session: Session, phone: str, now: datetime, why: str) -> None:
@@ -25,8 +29,7 @@ def opted_out(session: Session, phones: Collection[str]) -> set[str]:
     """Which of these numbers must not be texted."""
     if not phones:
         return set()
-    stopped = select(consents.c.phone).where(consents.c.phone.in_(phones), consents.c.opted_out_at.is_not(None))
-    return set(session.scalars(stopped))
+    return set(session.scalars(STOPPED, {"phones": list(phones)}))
 
 
 def _record(session: Session, phone: str, **values: object) -> None:

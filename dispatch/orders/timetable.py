@@ -42,13 +42,8 @@ def rearm_branch(session: Session, branch_id: int | None, now: datetime) -> None
     rearm(session, session.scalars(query).all(), now)
 
 
-def generation(session: Session, order_id: int) -> int:
-    """How often there was news about an order; read it before the facts."""
-    return session.scalars(select(Timetable.generation).where(Timetable.order_id == order_id)).one()
-
-
 def set_next_check(session: Session, order_id: int, at: datetime | None, *, seen: int) -> None:
-    """Write when to look next, unless there was news since `seen` was read.
+    """Write when to look next, unless there was news since the generation `seen` was read, before the facts.
 
     The guard is for the race with somebody who changes the facts and re-arms while we still count on the old ones.
     """

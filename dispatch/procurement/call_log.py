@@ -139,9 +139,11 @@ def refusals_of(
 ) -> dict[tuple[int, int], SupplierAnswer]:
     """By (item, supplier): who said no or was closed since then, unless something else was heard there later.
 
-    One query, however many lines.
+    One query, however many lines; none when nothing can have been heard.
     """
     items = {line.item_id for line in lines if line.item_id and line.sourcing is Sourcing.TO_PROCURE}
+    if not items or not supplier_ids:
+        return {}
     query = (
         select(SupplierAnswer)
         .where(SupplierAnswer.item_id.in_(items), SupplierAnswer.superseded_at.is_(None), SupplierAnswer.at >= since)

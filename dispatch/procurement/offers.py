@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict
@@ -29,6 +29,12 @@ from .tables import Offer
 CLOCK = "clock"
 JUST_PAST = timedelta(seconds=1)
 SAID_NO = (OfferState.DECLINED, OfferState.EXPIRED)
+OPEN_OFFERS = (
+    select(Offer)
+    .where(Offer.order_id == bindparam("order"), Offer.state == OfferState.OPEN)
+    .order_by(Offer.id)
+    .execution_options(populate_existing=True)
+)
 
 
 class Moot(enum.StrEnum):
@@ -142,9 +148,8 @@ def close_offers(session: Session, order: Order, now: datetime) -> datetime | No
 
     Doing it twice, or late, comes to the same.
     """
-    query = select(Offer).where(Offer.order_id == order.id, Offer.state == OfferState.OPEN).order_by(Offer.id)
     left: list[datetime] = []
-    for offer in session.scalars(query.execution_options(populate_existing=True)).all():
+    for offer in session.scalars(OPEN_OFFERS, {"order": order.id}).all():
         why = moot(order, offer)
         if why is not None:
             withdraw(session, order, offer, why, now)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import Span, midnight, open_spans, without
@@ -30,6 +30,29 @@ CHOSEN = (Sourcing.SEARCHING, Sourcing.RESERVED)
 # Somebody overdue from a trip is counted on this long after now, and then again.
 OVERDUE = timedelta(minutes=10)
 A_QUOTE = "a quoted order"
+# Built once: each look asks the same, and putting a statement together costs more than SQLite takes to answer it.
+LINKS = (
+    select(ItemSupplier.item_id, ItemSupplier.supplier_id)
+    .where(ItemSupplier.item_id.in_(bindparam("items", expanding=True)))
+    .order_by(ItemSupplier.position)
+)
+SUPPLIERS = select(Supplier).where(Supplier.id.in_(bindparam("ids", expanding=True)))
+PINS = select(Pin.order_id, Pin.task, Pin.staff_id).where(Pin.order_id.in_(bindparam("orders", expanding=True)))
+TRIP = (Assignment.staff_id, Assignment.task, Assignment.stop, Assignment.supplier)
+TIMES = (Assignment.start_by, Assignment.ends_at, Assignment.is_under_way)
+COUNTED = (
+    select(*TRIP, *TIMES, Assignment.order_id, Order.ref, Order.address, Order.lat, Order.lon)
+    .outerjoin(Order, Order.id == Assignment.order_id)
+    .outerjoin(Quote, Quote.id == Assignment.quote_id)
+    .where(
+        Assignment.staff_id.in_(bindparam("people", expanding=True)),
+        or_(Assignment.ends_at > bindparam("now"), Assignment.is_under_way),
+        Assignment.start_by < bindparam("until"),
+        # A quote that has expired counts on nobody, also before a round has let it go.
+        or_(Order.status.in_(OPEN), and_(Quote.released_at.is_(None), Quote.expires_at > bindparam("now"))),
+    )
+    .order_by(Assignment.id)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +74,7 @@ def gather_all(session: Session, orders: Sequence[Order], now: datetime) -> list
     """The facts of several orders of one branch, in their order; as many queries as for one."""
     shared = _look_up(session, orders, now)
     pins: dict[int, list[tuple[Task, int]]] = {}
-    chosen = select(Pin.order_id, Pin.task, Pin.staff_id).where(Pin.order_id.in_([order.id for order in orders]))
-    for order_id, task, staff_id in session.execute(chosen):
+    for order_id, task, staff_id in session.execute(PINS, {"orders": [order.id for order in orders]}):
         pins.setdefault(order_id, []).append((Task(task), staff_id))
     found = [replace(_facts(order, shared), pins=tuple(pins.get(order.id, ()))) for order in orders]
     return [beside(facts, shared.counted, order.id, now) for facts, order in zip(found, orders, strict=True)]
@@ -116,17 +138,7 @@ def beside(facts: Facts, counted: Sequence[Counted], order_id: int | None, now: 
 
 def load_counted(session: Session, staff_ids: Sequence[int], now: datetime, *, until: datetime) -> list[Counted]:
     """What the plan counts on these people for between now and then, in one query."""
-    row = Assignment
-    columns = (row.staff_id, row.task, row.stop, row.supplier, row.start_by, row.ends_at, row.is_under_way)
-    query = (
-        select(*columns, row.order_id, Order.ref, Order.address, Order.lat, Order.lon)
-        .outerjoin(Order, Order.id == row.order_id)
-        .outerjoin(Quote, Quote.id == row.quote_id)
-        .where(row.staff_id.in_(staff_ids), or_(row.ends_at > now, row.is_under_way), row.start_by < until)
-        # A quote that has expired counts on nobody, also before a round has let it go.
-        .where(or_(Order.status.in_(OPEN), and_(Quote.released_at.is_(None), Quote.expires_at > now)))
-        .order_by(row.id)
-    )
+    asked = {"people": list(staff_ids), "now": now, "until": until}
     return [
         Counted(
             slot=Slot(
@@ -144,7 +156,7 @@ def load_counted(session: Session, staff_ids: Sequence[int], now: datetime, *, u
             door=door_of(address, lat, lon) if address is not None else Door.read(stop),
         )
         for staff_id, task, stop, supplier, start_by, ends_at, gone, order_id, ref, address, lat, lon in (
-            session.execute(query)
+            session.execute(COUNTED, asked)
         )
     ]
 
@@ -229,13 +241,13 @@ def _open(hours: str, branch: Branch, horizon: Span) -> list[Span]:
 def _suppliers(session: Session, lines: Sequence[Line]) -> tuple[dict[int, list[int]], dict[int, Supplier]]:
     """Supplier ids per item, the one asked first first; and every supplier by id."""
     items = {line.item_id for line in lines if line.item_id}
-    chosen = {line.supplier_id for line in lines if line.supplier_id}
+    wanted = {line.supplier_id for line in lines if line.supplier_id}
     by_item: dict[int, list[int]] = {}
-    links = select(ItemSupplier.item_id, ItemSupplier.supplier_id).where(ItemSupplier.item_id.in_(items))
-    for item_id, supplier_id in session.execute(links.order_by(ItemSupplier.position)):
-        by_item.setdefault(item_id, []).append(supplier_id)
-    wanted = chosen.union(*by_item.values())
-    rows = session.scalars(select(Supplier).where(Supplier.id.in_(wanted)))
+    if items:
+        for item_id, supplier_id in session.execute(LINKS, {"items": list(items)}):
+            by_item.setdefault(item_id, []).append(supplier_id)
+        wanted = wanted.union(*by_item.values())
+    rows = session.scalars(SUPPLIERS, {"ids": list(wanted)}) if wanted else ()
     return by_item, {row.id: row for row in rows}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import bindparam, delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ..foundation.db import insert_or_update
@@ -28,6 +28,19 @@ NIGHTLY_AT = time(3)
 MOST_READ = 5000
 # How many events of all orders the next night looks at again: one that got its number early may be committed late.
 LOOK_BACK = 1000
+LEARNED = select(
+    Estimate.kind,
+    Estimate.supplier_id,
+    Estimate.distance_band,
+    Estimate.hour_band,
+    Estimate.is_given,
+    Estimate.likely_log,
+    Estimate.cautious_log,
+    Estimate.n,
+).where(Estimate.branch_id == bindparam("branch"))
+LEARNED_OF = LEARNED.where(
+    or_(Estimate.supplier_id.is_(None), Estimate.supplier_id.in_(bindparam("shops", expanding=True)))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +61,11 @@ def load_lengths(session: Session, branch_id: int, *, supplier_ids: Collection[i
 
 
 def _read_lengths(session: Session, branch_id: int, supplier_ids: Collection[int] | None) -> Lengths:
-    columns = (Estimate.kind, Estimate.supplier_id, Estimate.distance_band, Estimate.hour_band, Estimate.is_given)
-    query = select(*columns, Estimate.likely_log, Estimate.cautious_log, Estimate.n).where(
-        Estimate.branch_id == branch_id
-    )
-    if supplier_ids is not None:
-        query = query.where(or_(Estimate.supplier_id.is_(None), Estimate.supplier_id.in_(supplier_ids)))
+    query = LEARNED if supplier_ids is None else LEARNED_OF
+    asked = {"branch": branch_id, "shops": list(supplier_ids or ())}
     ratios = {
         Group(Kind(kind), shop, distance, hour, given): Ratio(likely, cautious, n)
-        for kind, shop, distance, hour, given, likely, cautious, n in session.execute(query)
+        for kind, shop, distance, hour, given, likely, cautious, n in session.execute(query, asked)
     }
     return Lengths(ratios=MappingProxyType(ratios))
 

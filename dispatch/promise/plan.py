@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session, selectinload
 
 from ..orders.rules import OPEN
 from ..orders.tables import Branch, Order
 from ..orders.timetable import rearm
 from .assess import assess, last_start
-from .facts import beside, gather_by_id, load_counted
+from .facts import TIMES, TRIP, beside, gather_by_id, load_counted
 from .known import Facts, Slot
 from .rules import Assessment, ClockName, Level
 from .slots import MOST_MOVED, WORTH_IT, Slots, arrange, slots_of, without
@@ -26,6 +26,20 @@ from .tables import Assignment, Pin, Watch
 MOST_WOKEN = 20
 # An order with less slack than so many times what the policy calls watching may have others moved for it.
 SOON = 2
+# Built once: every look asks the same.
+THE_PLAN = select(Branch.id).where(Branch.id == bindparam("branch")).with_for_update(key_share=True)
+SLOTS = (
+    select(*TRIP, *TIMES, Assignment.line_id).where(Assignment.order_id == bindparam("order")).order_by(Assignment.id)
+)
+CROWDED = (
+    select(Watch.order_id)
+    .join(Order, Order.id == Watch.order_id)
+    .where(Order.branch_id == bindparam("branch"), Order.status.in_(OPEN), Order.id != bindparam("besides"))
+    .where(Watch.level == Level.AT_RISK, Watch.clock == ClockName.NOBODY_AVAILABLE)
+    .where(Order.promised_by > bindparam("now"))
+    .order_by(Order.promised_by)
+    .limit(MOST_WOKEN)
+)
 
 
 def follow(session: Session, order: Order, facts: Facts, result: Assessment, now: datetime) -> tuple[Assessment, Facts]:
@@ -37,6 +51,10 @@ def follow(session: Session, order: Order, facts: Facts, result: Assessment, now
     if wanted == had and not result.is_crowded:
         return result, facts
     lock_plan(session, order.branch_id)
+    if not result.is_crowded and set(wanted) <= set(had) and not _is_squeezed(facts, result, now):
+        # Time is only given back, which can't be counted on twice: the look before the lock is as good as one after.
+        _write(session, order, wanted, had, now)
+        return result, facts
     # Somebody may have written between our look and the lock: look at what others count on again.
     facts = _look_again(session, order, facts, now)
     result = assess(facts, now)
@@ -67,13 +85,13 @@ def forget(session: Session, order: Order, now: datetime) -> None:
 
 def lock_plan(session: Session, branch_id: int) -> None:
     """Nobody else writes this branch's plan until the transaction ends; rows that only name the branch don't mind."""
-    session.execute(select(Branch.id).where(Branch.id == branch_id).with_for_update(key_share=True))
+    session.execute(THE_PLAN, {"branch": branch_id})
 
 
 def load_slots(session: Session, order: Order) -> Slots:
     """The order's part of the plan as it is written."""
     numbers = {line.id: number for number, line in enumerate(order.lines)}
-    rows = session.scalars(select(Assignment).where(Assignment.order_id == order.id).order_by(Assignment.id))
+    rows = session.execute(SLOTS, {"order": order.id})
     return tuple(
         Slot(
             staff_id=row.staff_id,
@@ -133,14 +151,8 @@ def _row(slot: Slot) -> dict[str, object]:
 
 def wake_the_crowded(session: Session, branch_id: int, now: datetime, *, besides: int | None = None) -> None:
     """Somebody's time has come free: orders that have nobody are looked at, the most urgent first."""
-    query = (
-        select(Watch.order_id)
-        .join(Order, Order.id == Watch.order_id)
-        .where(Order.branch_id == branch_id, Order.status.in_(OPEN), Order.id != (besides or 0))
-        .where(Watch.level == Level.AT_RISK, Watch.clock == ClockName.NOBODY_AVAILABLE, Order.promised_by > now)
-        .order_by(Order.promised_by)
-    )
-    rearm(session, session.scalars(query.limit(MOST_WOKEN)).all(), now)
+    asked = {"branch": branch_id, "besides": besides or 0, "now": now}
+    rearm(session, session.scalars(CROWDED, asked).all(), now)
 
 
 def _rearranged(session: Session, order: Order, facts: Facts, result: Assessment, now: datetime) -> bool:

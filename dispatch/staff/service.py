@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid, NotFound
@@ -23,6 +23,26 @@ from .rules import MAY_DO, Person, Role, Skill
 from .tables import ExtraShift, Pause, Staff
 
 LONGEST_SHIFT = timedelta(hours=36)
+# Asked at every look at an order, and built once. `:people`: ids.
+MINE = (Staff.branch_id == bindparam("branch")) | (Staff.role == Role.FOUNDER)
+SERVING = select(Staff).where(MINE, Staff.is_active).order_by(Staff.id)
+EXTRA_SHIFTS = select(ExtraShift.staff_id, ExtraShift.starts_at, ExtraShift.ends_at).where(
+    ExtraShift.staff_id.in_(bindparam("people", expanding=True)),
+    ExtraShift.ends_at > bindparam("start"),
+    ExtraShift.starts_at < bindparam("end"),
+)
+PAUSES = select(Pause.staff_id, Pause.starts_at, Pause.until, Pause.ended_at).where(
+    Pause.staff_id.in_(bindparam("people", expanding=True)), Pause.until > bindparam("start")
+)
+PAGED = (
+    select(OutgoingText.staff_id, func.count())
+    .where(
+        OutgoingText.staff_id.in_(bindparam("people", expanding=True)),
+        OutgoingText.kind == Kind.PAGE,
+        OutgoingText.created_at > bindparam("since"),
+    )
+    .group_by(OutgoingText.staff_id)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +183,7 @@ def add_shift(session: Session, staff_id: int, now: datetime, *, starts_at: date
 
 def load_people(session: Session, branch: Branch, now: datetime, *, start: datetime, end: datetime) -> list[Person]:
     """Everybody who serves a branch, with their shifts and pauses between two instants; a fixed number of queries."""
-    mine = (Staff.branch_id == branch.id) | (Staff.role == Role.FOUNDER)
-    staff = session.scalars(select(Staff).where(mine, Staff.is_active).order_by(Staff.id)).all()
+    staff = session.scalars(SERVING, {"branch": branch.id}).all()
     return to_people(session, staff, now, branch=branch, start=start, end=end)
 
 
@@ -174,13 +193,12 @@ def to_people(
     """Rows of staff as the clock sees them. Rosters are read in the branch's time zone."""
     ids = [row.id for row in staff]
     extra: dict[int, list[Span]] = {}
-    for shift in session.scalars(
-        select(ExtraShift).where(ExtraShift.staff_id.in_(ids), ExtraShift.ends_at > start, ExtraShift.starts_at < end)
-    ):
-        extra.setdefault(shift.staff_id, []).append(Span(shift.starts_at, shift.ends_at))
+    when = {"people": ids, "start": start, "end": end}
+    for staff_id, starts_at, ends_at in session.execute(EXTRA_SHIFTS, when):
+        extra.setdefault(staff_id, []).append(Span(starts_at, ends_at))
     pauses: dict[int, list[Span]] = {}
-    for row in session.scalars(select(Pause).where(Pause.staff_id.in_(ids), Pause.until > start)):
-        pauses.setdefault(row.staff_id, []).append(Span(row.starts_at, min(row.until, row.ended_at or row.until)))
+    for staff_id, starts_at, until, ended_at in session.execute(PAUSES, when):
+        pauses.setdefault(staff_id, []).append(Span(starts_at, min(until, ended_at or until)))
     silent = opted_out(session, [row.phone for row in staff])
     asked = _asked_since(session, ids, now - timedelta(hours=12))
     return [
@@ -207,12 +225,8 @@ def _shifts(row: Staff, branch: Branch, start: datetime, end: datetime, extra: l
 
 
 def _asked_since(session: Session, ids: Sequence[int], since: datetime) -> dict[int, int]:
-    query = (
-        select(OutgoingText.staff_id, func.count())
-        .where(OutgoingText.staff_id.in_(ids), OutgoingText.kind == Kind.PAGE, OutgoingText.created_at > since)
-        .group_by(OutgoingText.staff_id)
-    )
-    return {staff_id: count for staff_id, count in session.execute(query) if staff_id is not None}
+    found = session.execute(PAGED, {"people": ids, "since": since})
+    return {staff_id: count for staff_id, count in found if staff_id is not None}
 
 
 def staff_shape(session: Session, staff: Staff, now: datetime) -> dict[str, Any]:
