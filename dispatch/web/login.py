@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from flask import Flask, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
+from ..foundation.errors import Invalid
+from .accounts import choose_password, has_no_password
 from .auth import count_guess, public, refuse_guesses
 from .auth import current_runtime as runtime
+from .forms import sentence
 from .kept import Kept, safe_path
 from .sessions import (
     COOKIE,
@@ -80,25 +84,41 @@ def logout() -> ResponseReturnValue:
 @public
 def link_page() -> ResponseReturnValue:
     """A one-time link shows a button and uses nothing up: previews of chat programs open links too."""
-    secret = request.args.get("s", "")
+    return _link_page(request.args.get("s", ""))
+
+
+def _link_page(secret: str, complaint: str = "", *, status: int = 200) -> ResponseReturnValue:
     with runtime().db.snapshot() as session:
         link = read_link(session, secret, now())
         if link is None:
             return render_template("link.html", link=None), 410
-        return render_template("link.html", link=link, secret=secret)
+        asks = link.user_id is not None and has_no_password(session, link.user_id)
+        page = render_template("link.html", link=link, secret=secret, asks_password=asks, complaint=complaint)
+        return page, status
 
 
 @public
 def use_link_page() -> ResponseReturnValue:
     """Sign in, once; or go on to the setup of an empty shop, where the link is used up at the end."""
     secret = request.form.get("s", "")
-    with runtime().db.transaction() as session:
-        link = read_link(session, secret, now())
-        user_id = link.user_id if link else None
-        # Reading is not proof: of two clicks at the same moment only one uses the link up.
-        cookie = sign_in(session, user_id, now()) if user_id and use_link(session, secret, now()) else None
+    try:
+        with runtime().db.transaction() as session:
+            link = read_link(session, secret, now())
+            user_id = link.user_id if link else None
+            # Reading is not proof: of two clicks at the same moment only one uses the link up.
+            cookie = _come_in(session, user_id) if user_id and use_link(session, secret, now()) else None
+    except Invalid as error:
+        # The link is as good as before: all of it was taken back.
+        return _link_page(secret, sentence(error.errors[0].message), status=422)
     if cookie:
         return welcome(cookie, "/")
     if link and user_id is None:
         return redirect(f"/setup?s={secret}", 303)
     return render_template("link.html", link=None), 410
+
+
+def _come_in(session: Session, user_id: int) -> str:
+    """A session; whoever comes for the first time chooses a password on the way. Raises Invalid."""
+    if has_no_password(session, user_id):
+        choose_password(session, user_id, request.form.get("password", ""))
+    return sign_in(session, user_id, now())

@@ -9,6 +9,7 @@ from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 
 from . import (
+    access_pages,
     board,
     call_pages,
     customer_pages,
@@ -20,6 +21,7 @@ from . import (
     plan_pages,
     report_pages,
     search_page,
+    settings_pages,
     setup,
     staff_pages,
     stock_pages,
@@ -33,6 +35,7 @@ A_DAY = 86_400
 ROOMS = (
     login, setup, board, search_page, intake, order_pages, offer_pages, call_pages, plan_pages, people_pages,
     stock_pages, texts_page, report_pages, staff_pages, customer_pages,
+    settings_pages, access_pages,
 )  # fmt: skip
 
 

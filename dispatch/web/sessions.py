@@ -30,6 +30,8 @@ SESSION_LIFETIME = timedelta(days=14)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
 BOARD = ("/", "/board/rows")
+# Somebody who has been invited and has not chosen a password: none belongs to this.
+NO_PASSWORD = ""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,23 +75,44 @@ def _digest(secret: str) -> str:
 # --- users and passwords ---------------------------------------------------------------------------------------------
 
 
-def create_user(session: Session, email: str, role: Access, password: str, now: datetime) -> User:
-    """Add a console user. Raises Invalid naming `email` or `password`."""
+def checked_email(email: str) -> str:
+    """An e-mail address as accounts are known by. Raises Invalid naming `email`."""
     address = email.strip().lower()
-    complaints = []
     name, _, domain = address.partition("@")
     if not name or "." not in domain or len(address) > 254 or " " in address:
-        complaints.append(FieldError("email", "is not an e-mail address: write it like name@example.com"))
-    elif session.scalars(select(User.id).where(User.email == address)).first() is not None:
-        complaints.append(FieldError("email", "has an account already: sign in with it"))
+        raise Invalid("email", "is not an e-mail address: write it like name@example.com")
+    return address
+
+
+def hash_password(password: str) -> str:
+    """What is kept of a password. Raises Invalid naming `password`."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        complaints.append(FieldError("password", f"give at least {SHORTEST_PASSWORD} characters; a sentence is fine"))
+        raise Invalid("password", f"give at least {SHORTEST_PASSWORD} characters; a sentence is fine")
+    with _hashing:
+        return _hasher.hash(password)
+
+
+def create_user(session: Session, email: str, role: Access, password: str, now: datetime) -> User:
+    """Add a console user, or bring one back who was removed. Raises Invalid naming `email` or `password`."""
+    complaints: list[FieldError] = []
+    address, hashed, user = "", "", None
+    try:
+        address = checked_email(email)
+        user = session.scalars(select(User).where(User.email == address).with_for_update()).first()
+        if user is not None and user.is_active:
+            raise Invalid("email", "has an account already: sign in with it")
+    except Invalid as error:
+        complaints += error.errors
+    try:
+        hashed = hash_password(password)
+    except Invalid as error:
+        complaints += error.errors
     if complaints:
         raise Invalid.of(complaints)
-    with _hashing:
-        hashed = _hasher.hash(password)
-    user = User(email=address, role=role, password_hash=hashed, created_at=now)
-    session.add(user)
+    if user is None:
+        user = User(email=address, created_at=now, role=role, password_hash=hashed)
+        session.add(user)
+    user.role, user.password_hash, user.is_active = role, hashed, True
     session.flush()
     return user
 
@@ -114,12 +137,12 @@ def check_password(db: Database, email: str, password: str) -> int | None:
     try:
         # No transaction is open while this waits for its turn at the processor.
         with _hashing:
-            _hasher.verify(row.password_hash if row else _nobodys_hash(), password[:LONGEST_PASSWORD])
+            _hasher.verify((row and row.password_hash) or _nobodys_hash(), password[:LONGEST_PASSWORD])
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return None
     finally:
         _at_the_door.release()
-    return row.id if row else None
+    return row.id if row and row.password_hash != NO_PASSWORD else None
 
 
 def has_users(session: Session) -> bool:
