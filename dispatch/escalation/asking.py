@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.tokens import Links
 from ..foundation.types import country_prefix
-from ..messaging.rules import Channel, Kind, takes_replies
-from ..messaging.service import Draft, enqueue
+from ..messaging.rules import Channel, Kind, TextState, takes_replies
+from ..messaging.service import BREATH, Draft, enqueue, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
 from ..orders.service import record
 from ..orders.tables import Order
@@ -28,6 +29,47 @@ from .wording import Job
 # However late it is, a page that could not leave for this long is news about a world that has moved on.
 LEAST_USE = timedelta(minutes=10)
 CLOCK = "clock"
+NEXT_CODE = (
+    update(Staff)
+    .where(Staff.id == bindparam("person"))
+    .values(next_code=Staff.next_code + 1)
+    .returning(Staff.next_code)
+    .execution_options(synchronize_session=False)
+)
+# News about the same order does not wait for others.
+IS_OTHER = and_(OutgoingText.channel == Channel.SMS, OutgoingText.order_id != bindparam("order"))
+# How many texts and calls each has had, several pages in one text being one, and when the last was due of other orders.
+TEXTED = (
+    select(OutgoingText.staff_id)
+    .add_columns(func.sum(case((OutgoingText.lead_id.is_(None), 1), else_=0)).label("texts"))
+    .add_columns(func.max(case((IS_OTHER, OutgoingText.due_at))).label("due_at"))
+    .where(OutgoingText.staff_id.in_(bindparam("people", expanding=True)), OutgoingText.kind == Kind.PAGE)
+    .where(OutgoingText.created_at > bindparam("since"))
+    .group_by(OutgoingText.staff_id)
+)
+UNSENT = (TextState.QUEUED, TextState.HELD, TextState.SENDING)
+COPIES = (
+    select(OutgoingText.id, OutgoingText.page_id, OutgoingText.failing_since)
+    .where(OutgoingText.page_id.in_(bindparam("pages", expanding=True)), OutgoingText.kind == Kind.PAGE)
+    .where(OutgoingText.channel == Channel.SMS, OutgoingText.state.in_(UNSENT))
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texted:
+    """What somebody has had within the hour: how many texts and calls; when the last text of another order was due."""
+
+    count: int = 0
+    due_at: datetime | None = None
+
+    def next_at(self, now: datetime) -> datetime:
+        """When one more page leaves: at once, or with what comes in the same breath as the last one."""
+        if self.due_at is None or self.due_at + BREATH <= now:
+            return now
+        return self.due_at + BREATH if self.due_at <= now else min(self.due_at, now + BREATH)
+
+
+NOTHING = Texted()
 
 
 def ask(
@@ -46,10 +88,12 @@ def ask(
     # In the order of ids: two orders that ask the same people must not lock them crosswise.
     rungs = {person.id: rung for person, rung in asked}
     pages = {number: add_page(session, escalation, number, now, rung=rungs[number]) for number in sorted(rungs)}
-    spared = _had_enough(session, order, list(pages), now)
+    had = _texted(session, order, list(pages), now)
+    spared = _had_enough(order, had)
     for person, _ in asked:
         if person.id not in spared:
-            enqueue(session, _page_text(order, pages[person.id], person.phone, job, links=links), now)
+            draft = _page_text(order, pages[person.id], person.phone, job, links=links)
+            enqueue(session, replace(draft, due_at=had.get(person.id, NOTHING).next_at(now)), now)
     names = ", ".join(person.name for person, _ in asked if person.id not in spared)
     if names:
         record(session, order, "asked", f"Asked {names}.", at=now, actor=CLOCK, data={"rung": escalation.rung})
@@ -99,25 +143,45 @@ def ask_again(
 ) -> None:
     """The same page once more to people who have not said a word, with the same code; the cap holds here too.
 
-    Those in `by_phone` are rung instead of texted.
+    Those in `by_phone` are rung instead of texted. A text takes the place of copies that could not leave before: after
+    an outage one comes, with the newest words.
     """
-    spared = _had_enough(session, order, staff_ids, now)
+    if not staff_ids:
+        return
+    # Before any page is written, see there. It also waits for a claim of an earlier copy that is under way.
+    hold_open_texts(session, order.id)
+    had = _texted(session, order, staff_ids, now)
+    spared = _had_enough(order, had)
     job = job_of(session, order, escalation.need, now)
+    pages = _silent_pages(escalation, staff_ids)
+    texted = [page.id for page in pages if page.staff_id not in spared and page.staff_id not in by_phone]
+    failing = _withdraw_copies(session, texted, now)
     asked = []
-    for page in _silent_pages(escalation, staff_ids):
+    for page in pages:
         # Counted also for whoever is spared, so that the pauses grow all the same.
         page.repeats += 1
         if page.staff_id in spared:
             continue
         is_call = page.staff_id in by_phone
         page.channel = Channel.CALL if is_call else Channel.SMS
-        text = (
-            call_of(order, page, job, now) if is_call else _page_text(order, page, page.staff.phone, job, links=links)
-        )
-        enqueue(session, text, now)
+        if is_call:
+            enqueue(session, call_of(order, page, job, now), now)
+        else:
+            draft = _page_text(order, page, page.staff.phone, job, links=links)
+            due_at = had.get(page.staff_id, NOTHING).next_at(now)
+            enqueue(session, replace(draft, due_at=due_at, failing_since=failing.get(page.id)), now)
         asked.append(f"{page.staff.name} by phone" if is_call else page.staff.name)
     if asked:
         record(session, order, "asked_again", f"Asked {', '.join(asked)} again.", at=now, actor=CLOCK)
+
+
+def _withdraw_copies(session: Session, page_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """Take back what of these pages has not left; since when it has failed to, by page, so that an outage stays one."""
+    copies = session.execute(COPIES, {"pages": page_ids}).all()
+    if copies:
+        withdraw(session, now=now, text_ids=[row.id for row in copies], why="asked again since")
+    failed = sorted((row for row in copies if row.failing_since), key=lambda row: row.failing_since, reverse=True)
+    return {row.page_id: row.failing_since for row in failed}
 
 
 def ring(session: Session, order: Order, escalation: Escalation, staff_ids: Collection[int], now: datetime) -> None:
@@ -128,7 +192,7 @@ def ring(session: Session, order: Order, escalation: Escalation, staff_ids: Coll
     pages = _silent_pages(escalation, staff_ids)
     if not pages:
         return
-    spared = _had_enough(session, order, [page.staff_id for page in pages], now)
+    spared = _had_enough(order, _texted(session, order, [page.staff_id for page in pages], now))
     job = job_of(session, order, escalation.need, now)
     rung = []
     for page in pages:
@@ -149,14 +213,15 @@ def _silent_pages(escalation: Escalation, staff_ids: Collection[int]) -> list[Pa
 
 
 def _page_text(order: Order, page: Page, phone: str, job: Job, *, links: Links) -> Draft:
-    replies = takes_replies(country_prefix(phone))
+    replies, link = takes_replies(country_prefix(phone)), links.answer(page.id)
     again = f":{page.repeats}" if page.repeats else ""
-    body = wording.page(job, code=page.code, link=links.answer(page.id), takes_replies=replies, is_again=bool(again))
+    body = wording.page(job, code=page.code, link=link, takes_replies=replies, is_again=bool(again))
     return Draft(
         key=f"page:{page.id}{again}",
         kind=Kind.PAGE,
         to_phone=phone,
         body=body,
+        part=wording.part(job, code=page.code, link=link, takes_replies=replies),
         useful_until=max(order.promised_by, page.asked_at + LEAST_USE),
         order_id=order.id,
         staff_id=page.staff_id,
@@ -166,23 +231,21 @@ def _page_text(order: Order, page: Page, phone: str, job: Job, *, links: Links) 
 
 def _next_code(session: Session, staff_id: int) -> int:
     """The next number for this person. One statement: two orders may ask the same person at the same moment."""
-    statement = update(Staff).where(Staff.id == staff_id).values(next_code=Staff.next_code + 1)
-    return session.scalars(statement.returning(Staff.next_code)).one() - 1
+    return session.scalars(NEXT_CODE, {"person": staff_id}).one() - 1
 
 
-def _had_enough(session: Session, order: Order, staff_ids: Sequence[int], now: datetime) -> set[int]:
-    """Who of them has had as many pages in the last hour as the branch's policy allows.
+def _texted(session: Session, order: Order, staff_ids: Sequence[int], now: datetime) -> dict[int, Texted]:
+    """What each of them has had. Those who are asked for the first time are locked by the codes they have just been
+    given, so that two orders can't both send the last one, nor both the first of a breath."""
+    asked = {"people": list(staff_ids), "since": now - timedelta(hours=1), "order": order.id}
+    found = session.execute(TEXTED, asked)
+    return {row.staff_id: Texted(count=row.texts, due_at=row.due_at) for row in found if row.staff_id is not None}
 
-    Their rows are locked by the codes they have just been given, so that two orders can't both send the last one.
-    """
-    query = (
-        select(OutgoingText.staff_id)
-        .where(OutgoingText.staff_id.in_(staff_ids), OutgoingText.kind == Kind.PAGE)
-        .where(OutgoingText.created_at > now - timedelta(hours=1))
-        .group_by(OutgoingText.staff_id)
-        .having(func.count() >= order.branch.policy.page_cap_per_hour)
-    )
-    return {staff_id for staff_id in session.scalars(query) if staff_id is not None}
+
+def _had_enough(order: Order, had: Mapping[int, Texted]) -> set[int]:
+    """Who of them has had as many texts in the last hour as the branch's policy allows."""
+    most = order.branch.policy.page_cap_per_hour
+    return {staff_id for staff_id, texted in had.items() if texted.count >= most}
 
 
 def remind(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:

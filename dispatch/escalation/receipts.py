@@ -22,7 +22,10 @@ def heard_from_provider(session: Session, settled: Settled, now: datetime) -> No
 
     A call that nobody took moves it on only when the text has not arrived either. The founder stays asked, for nobody
     comes after them: the ladder looks again, and their phone rings. So it does when the account can't send texts.
+    Of several pages in one text each moves its own ladder.
     """
+    for page in settled.with_it:
+        heard_from_provider(session, page, now)
     is_barred = settled.error_code == OPTED_OUT_CODE
     if is_barred and settled.staff_id is not None:
         # They can't be counted on any more, whatever the text was about.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..messaging.bundle_wording import Part
 from ..messaging.wording import Encoding, plain, segments
 from .rules import Need
 
@@ -52,6 +53,22 @@ def _page(job: Job, how: str) -> str:
         return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
     start = f", start by {job.start_by}" if job.start_by else ", start now"
     return f"{job.ref}: {doing}. Promised by {job.promised}{start}. {how}"
+
+
+def part(job: Job, *, code: int, link: str, takes_replies: bool) -> Part:
+    """What the same page says beside others in one text, with its own code."""
+    is_bought, is_brought = job.need is not Need.DELIVER, job.need is not Need.PROCURE
+    return Part(
+        ref=job.ref,
+        doing={Need.PROCURE: "buy", Need.DELIVER: "take", Need.PROCURE_AND_DELIVER: "buy and take"}[job.need],
+        what=job.what,
+        whom=f"{'to' if is_brought else 'for'} {job.for_whom}",
+        reason=job.reason,
+        place=f"at {job.from_where}" if is_bought else job.to_where,
+        by=f"late, was for {job.promised}" if job.is_late else f"by {job.promised}",
+        code=code if takes_replies else None,
+        link=link,
+    )
 
 
 def fit(build: Callable[..., str], *parts: str) -> str:

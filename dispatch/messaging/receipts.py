@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
 from ..foundation.log import get_logger
+from .bundles import write
 from .consent import opt_out
-from .rows import SETTLED, Settled, columns, insert_into, outbox, receipts, settled
+from .rows import Settled, columns, insert_into, outbox, receipts
 from .rules import OPTED_OUT_CODE, STANDINGS, TextState, is_news, latest, look_after, standing
 
 log = get_logger("messaging.receipts")
@@ -103,8 +104,12 @@ def advance(
         "look_at": None if new.is_final else row.look_at or look_after(0, now=now),
         "looks": row.looks if row.look_at else 0,
     }
-    changed = update(outbox).where(columns.id == row.id).values(values).returning(*SETTLED)
-    return settled(session.execute(changed).one())
+    # What goes in the same text has no name of its own at the provider, and is not looked after by itself.
+    same = {name: value for name, value in values.items() if name not in OF_THE_LEAD}
+    return write(session, row, lambda each: values if each.id == row.id else same)
+
+
+OF_THE_LEAD = frozenset({"provider_sid", "look_at", "looks"})
 
 
 def _take_back(session: Session, sid: str, owner_id: int) -> None:
@@ -119,7 +124,10 @@ def _take_back(session: Session, sid: str, owner_id: int) -> None:
         "look_at": None,
         "lease_until": columns.created_at,
     }
-    session.execute(update(outbox).where(columns.provider_sid == sid, columns.id != owner_id).values(values))
+    theirs = update(outbox).where(columns.provider_sid == sid, columns.id != owner_id).values(values)
+    leads = [row.id for row in session.execute(theirs.returning(columns.id, columns.bundle)) if row.bundle is not None]
+    if leads:
+        session.execute(update(outbox).where(columns.lead_id.in_(leads)).values(values))
 
 
 def earlier_receipts(session: Session, sid: str) -> list[tuple[str, int | None]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, Table, and_, bindparam, exists, literal_column, or_, select
+from sqlalchemy import CTE, ColumnElement, Row, Table, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,11 +22,15 @@ consents: Table = Consent.__table__  # type: ignore[assignment]
 sender: Table = Sender.__table__  # type: ignore[assignment]
 columns = outbox.c
 before = outbox.alias("before")
+INSERT: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """What the rest of the house is told of a text. `is_unreachable`: it will not reach this person, ask the next."""
+    """What the rest of the house is told of a text. `is_unreachable`: it will not reach this person, ask the next.
+
+    `with_it`: the same of the other pages that went in one text with this one.
+    """
 
     outbox_id: int
     page_id: int | None
@@ -37,11 +41,15 @@ class Settled:
     provider_status: str | None
     error_code: int | None
     is_unreachable: bool
+    with_it: tuple[Settled, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """A text that this process, and nobody else, may send until `lease_until`. `token` proves it when settling."""
+    """A text that this process, and nobody else, may send until `lease_until`. `token` proves it when settling.
+
+    `body` is what leaves: the row's own words, or those of several pages.
+    """
 
     outbox_id: int
     token: str
@@ -75,6 +83,8 @@ CLAIMED = (
     columns.channel,
     columns.to_phone,
     columns.body,
+    columns.part,
+    columns.bundle,
     columns.attempts,
     columns.looks,
     columns.useful_until,
@@ -82,6 +92,8 @@ CLAIMED = (
     columns.priority,
     columns.due_at,
 )
+# Within a kind the least time left goes first. No index serves this order: what is due is few, or the sender is slow.
+TIME_LEFT = func.coalesce(columns.useful_until, columns.due_at)
 
 
 def settled(row: Row[Any]) -> Settled:
@@ -109,14 +121,19 @@ def claimed(rows: Sequence[Row[Any]]) -> list[Claimed]:
             kind=row.kind,
             channel=row.channel,
             to_phone=row.to_phone,
-            body=row.body,
+            body=row.bundle or row.body,
             attempts=row.attempts,
             looks=row.looks,
             useful_until=row.useful_until,
             created_at=row.created_at,
         )
-        for row in sorted(rows, key=lambda row: (row.priority, row.useful_until or row.due_at, row.due_at, row.id))
+        for row in sorted(rows, key=by_urgency)
     ]
+
+
+def by_urgency(row: Row[Any]) -> tuple[int, datetime, datetime, int]:
+    """The order in which rows should leave."""
+    return row.priority, row.useful_until or row.due_at, row.due_at, row.id
 
 
 def literally(column: ColumnElement[Any], *values: enum.StrEnum) -> ColumnElement[bool]:
@@ -154,9 +171,13 @@ def is_useless() -> ColumnElement[bool]:
 
 def is_sendable() -> ColumnElement[bool]:
     """Whether a queued row may leave at `:now`."""
+    return and_(is_free(), columns.due_at <= bindparam("now"))
+
+
+def is_free() -> ColumnElement[bool]:
+    """Whether nothing but its time keeps a queued row from leaving at `:now`."""
     return and_(
         literally(columns.state, TextState.QUEUED),
-        columns.due_at <= bindparam("now"),
         or_(columns.useful_until.is_(None), columns.useful_until > bindparam("now")),
         or_(columns.after_id.is_(None), ~or_(waits(), is_orphan())),
         ~is_barred(),
@@ -174,5 +195,4 @@ def taken(condition: ColumnElement[bool], *order: ColumnElement[Any], name: str 
 
 def insert_into(session: Session, table: Table) -> Any:
     """INSERT in the dialect of the session, which knows ON CONFLICT."""
-    dialect = session.get_bind().dialect.name
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return INSERT[session.get_bind().dialect.name](table)

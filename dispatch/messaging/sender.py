@@ -98,7 +98,8 @@ def _refused(
 
 
 def _sent_today(session: Session, phones: Collection[str], now: datetime) -> Counter[str]:
-    counted = (columns.sent_at.is_not(None), columns.kind.not_in(NEVER_TOO_MANY))
+    # Several pages in one text are one text.
+    counted = (columns.sent_at.is_not(None), columns.kind.not_in(NEVER_TOO_MANY), columns.lead_id.is_(None))
     mine = (columns.to_phone.in_(phones), columns.created_at > now - timedelta(days=1))
     found = session.execute(select(columns.to_phone, func.count()).where(*mine, *counted).group_by(columns.to_phone))
     return Counter({row[0]: row[1] for row in found})

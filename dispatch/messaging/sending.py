@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import Row, Select, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from .bundles import carry_over, put_together, write
 from .consent import opt_out
 from .gateway import Attempt, Outcome
 from .receipts import accept
 from .rows import (
     CLAIMED,
     SETTLED,
+    TIME_LEFT,
     Claimed,
     Settled,
     claimed,
@@ -76,8 +78,6 @@ CAN_RETRY = and_(
     columns.due_at <= bindparam("now"),
 )
 RETRY_HELD = _sweep(CAN_RETRY, {"state": TextState.QUEUED, "hold": None})
-# Within a kind the least time left goes first. No index serves this order: what is due is few, or the sender is slow.
-TIME_LEFT = func.coalesce(columns.useful_until, columns.due_at)
 CLAIM = (
     update(outbox)
     .where(
@@ -93,7 +93,10 @@ CLAIM = (
     )
     .returning(*CLAIMED)
 )
-IS_OVERDUE = and_(literally(columns.state, TextState.SENDING), columns.lease_until <= bindparam("now"))
+# What goes in another row's text is asked about with it.
+IS_OVERDUE = and_(
+    literally(columns.state, TextState.SENDING), columns.lease_until <= bindparam("now"), columns.lead_id.is_(None)
+)
 CLAIM_EXPIRED = (
     update(outbox)
     .where(columns.id.in_(select(taken(IS_OVERDUE, columns.lease_until).c.id)), IS_OVERDUE)
@@ -117,11 +120,11 @@ def claim(session: Session, now: datetime, *, limit: int, lease_seconds: int = 6
     """Take up to `limit` texts that are due, most urgent first; commit before sending them.
 
     A row that is useless by now, follows a text that is still to come, or goes to a number that opted out is never
-    claimed, whether or not `sweep` has been there.
+    claimed, whether or not `sweep` has been there. Pages of one person are claimed as one text (`bundles`).
     """
     until = now + timedelta(seconds=lease_seconds)
     found = session.execute(CLAIM, {"now": now, "most": limit, "token": secrets.token_hex(16), "until": until})
-    return claimed(found.all())
+    return put_together(session, found.all(), now)
 
 
 def claim_expired(session: Session, now: datetime, limit: int) -> list[Claimed]:
@@ -130,16 +133,18 @@ def claim_expired(session: Session, now: datetime, limit: int) -> list[Claimed]:
     The fresh token fences the old sender off. Nothing may be sent on this claim: ask the provider, then `settle_found`.
     """
     until = now + timedelta(seconds=LOOK_LEASE_SECONDS)
-    found = session.execute(CLAIM_EXPIRED, {"now": now, "most": limit, "token": secrets.token_hex(16), "until": until})
-    return claimed(found.all())
+    asked = {"now": now, "most": limit, "token": secrets.token_hex(16), "until": until}
+    found = session.execute(CLAIM_EXPIRED, asked).all()
+    carry_over(session, found)
+    return claimed(found)
 
 
 def give_back(session: Session, text: Claimed, now: datetime) -> None:
     """Undo a claim of a text that was certainly not sent: it is due again at once, as if it had not been tried."""
     row = _fenced(session, text)
     if row is not None:
-        again = {"state": TextState.QUEUED, "due_at": now, "attempts": row.attempts - 1}
-        _write(session, row, {**again, "lease_until": None, "lease_token": None})
+        again = {"state": TextState.QUEUED, "due_at": now, **FREE}
+        write(session, row, lambda each: {**again, "attempts": each.attempts - 1})
 
 
 def settle(session: Session, text: Claimed, attempt: Attempt, now: datetime) -> Settled | None:
@@ -156,12 +161,18 @@ def settle(session: Session, text: Claimed, attempt: Attempt, now: datetime) -> 
         opt_out(session, row.to_phone, now, f"the provider says so ({OPTED_OUT_CODE})")
     if attempt.outcome is Outcome.ACCEPTED and attempt.sid:
         return accept(session, row, sid=attempt.sid, status=attempt.status, error_code=attempt.error_code, now=now)
-    trouble = {"error": attempt.error, "error_code": attempt.error_code, "failing_since": row.failing_since or now}
-    return _write(session, row, {**trouble, **_after(attempt, row, now)})
+    wait = backoff_seconds(row.attempts, random=random.random(), retry_after_seconds=attempt.retry_after_seconds)  # noqa: S311
+    again_at = now + timedelta(seconds=wait)
+
+    def change(each: Row[Any]) -> dict[str, Any]:
+        trouble = {"error": attempt.error, "error_code": attempt.error_code, "failing_since": each.failing_since or now}
+        return {**trouble, **_after(attempt, each, now, again_at=again_at)}
+
+    return write(session, row, change)
 
 
-def _after(attempt: Attempt, row: Row[Any], now: datetime) -> dict[str, Any]:
-    """The columns that an attempt without success changes."""
+def _after(attempt: Attempt, row: Row[Any], now: datetime, *, again_at: datetime) -> dict[str, Any]:
+    """The columns that an attempt without success changes. `again_at`: when to try again where that may help."""
     # What keeps a call from being placed says nothing of texts: they are not held up for it.
     is_refused_call = row.channel is Channel.CALL and attempt.outcome is Outcome.CONFIGURATION
     if is_refused_call or attempt.outcome in {Outcome.RECIPIENT, Outcome.CONTENT}:
@@ -170,8 +181,7 @@ def _after(attempt: Attempt, row: Row[Any], now: datetime) -> dict[str, Any]:
         later = now + timedelta(seconds=HELD_RETRY_SECONDS)
         return {"state": TextState.HELD, "hold": Hold.CONFIGURATION, "due_at": later, **FREE}
     if attempt.outcome is Outcome.RETRY:
-        wait = backoff_seconds(row.attempts, random=random.random(), retry_after_seconds=attempt.retry_after_seconds)  # noqa: S311
-        return _queued(row, now + timedelta(seconds=wait), now)
+        return _queued(row, again_at, now)
     return {"lease_until": now + timedelta(seconds=DOUBT_SECONDS)}
 
 
@@ -196,20 +206,20 @@ def settle_found(session: Session, text: Claimed, found: Sequence[SentText] | No
     if row is None:
         return None
     if found is None:
-        wait = backoff_seconds(row.looks + 2, random=random.random())  # noqa: S311
-        return _write(session, row, {"lease_until": now + timedelta(seconds=wait)})
+        later = now + timedelta(seconds=backoff_seconds(row.looks + 2, random=random.random()))  # noqa: S311
+        return write(session, row, lambda _: {"lease_until": later})
     sids = [sent.sid for sent in found]
     owned = set(session.scalars(select(columns.provider_sid).where(columns.provider_sid.in_(sids)))) if sids else set()
-    ours = our_text(row.body, among=found, not_sids=frozenset(owned - {None}))
+    ours = our_text(row.bundle or row.body, among=found, not_sids=frozenset(owned - {None}))
     if ours is not None and row.channel is Channel.SMS:
         return accept(session, row, sid=ours.sid, status=ours.status, error_code=ours.error_code, now=now)
     if row.channel is Channel.CALL:
         lost = {"state": TextState.FAILED, "error": "unknown whether it rang", "settled_at": now}
-        return _write(session, row, {**lost, "failing_since": None, **FREE})
+        return write(session, row, lambda _: {**lost, "failing_since": None, **FREE})
     if row.kind in RESENT_WHEN_ABSENT:
-        return _write(session, row, {"looks": 0, **_queued(row, now, now)})
+        return write(session, row, lambda each: {"looks": 0, **_queued(each, now, now)})
     held = {"state": TextState.HELD, "hold": Hold.UNSURE, "error": "unknown whether it was sent"}
-    return _write(session, row, {**held, "failing_since": None, **FREE})
+    return write(session, row, lambda _: {**held, "failing_since": None, **FREE})
 
 
 def release_held(session: Session, now: datetime, *, holds: frozenset[Hold] = frozenset({Hold.CONFIGURATION})) -> int:
@@ -230,10 +240,6 @@ FENCED = _one(bindparam("row")).where(columns.lease_token == bindparam("token"))
 def _fenced(session: Session, text: Claimed) -> Row[Any] | None:
     """The row, locked, if this claim still holds it. After this a takeover waits, and then finds the claim settled."""
     return session.execute(FENCED, {"row": text.outbox_id, "token": text.token}).one_or_none()
-
-
-def _write(session: Session, row: Row[Any], values: dict[str, Any]) -> Settled:
-    return settled(session.execute(update(outbox).where(columns.id == row.id).values(values).returning(*SETTLED)).one())
 
 
 def end_leases(session: Session, now: datetime) -> int:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
+from .bundle_wording import Part
+from .bundles import BREATH
 from .consent import opt_in, opt_out, opted_out
 from .health import Outage, Queue, next_due_at, oldest_unsent_seconds, outage, queue
 from .inbound import Inbound, mark_handled, record_failure, record_inbound, unhandled
 from .receipts import Look, missing_receipts, record_receipt
-from .rows import Claimed, Settled, columns, insert_into, literally, outbox
+from .rows import INSERT, Claimed, Settled, columns, literally, outbox
 from .rules import PRIORITY, Channel, Kind, TextState
 from .sender import read_circuit, used_this_month
 from .sending import claim, claim_expired, give_back, release_held, settle, settle_found, sweep
 
 __all__ = [
+    "BREATH",
     "Claimed",
     "Draft",
     "Inbound",
     "Look",
     "Outage",
+    "Part",
     "Queue",
     "Settled",
     "claim",
@@ -55,12 +59,20 @@ __all__ = [
 ]
 
 
+# By dialect, and built once.
+ENQUEUE = {
+    name: insert(outbox).on_conflict_do_nothing(index_elements=["key"]).returning(columns.id)
+    for name, insert in INSERT.items()
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A text to be sent. `key` names its purpose: a second draft with the same key is dropped.
 
     `to_phone` is E.164. Without `due_at` it is due at once. Past `useful_until` it is not sent any more. It waits for
-    the text `after_id` to go out, and is dropped when that one never does.
+    the text `after_id` to go out, and is dropped when that one never does. A page with a `part` may leave in one text
+    with others to the same person. `failing_since`: when the first of the copies it takes the place of failed.
     """
 
     key: str
@@ -74,6 +86,8 @@ class Draft:
     after_id: int | None = None
     due_at: datetime | None = None
     useful_until: datetime | None = None
+    part: Part | None = None
+    failing_since: datetime | None = None
 
 
 def enqueue(session: Session, draft: Draft, now: datetime) -> int | None:
@@ -81,25 +95,27 @@ def enqueue(session: Session, draft: Draft, now: datetime) -> int | None:
 
     The unique key is the guard: of two that write the same purpose at once, the second waits and then gets None.
     """
-    statement = insert_into(session, outbox).values(
-        key=draft.key,
-        kind=draft.kind,
-        channel=draft.channel,
-        state=TextState.QUEUED,
-        to_phone=draft.to_phone,
-        body=draft.body,
-        priority=PRIORITY[draft.kind],
-        order_id=draft.order_id,
-        staff_id=draft.staff_id,
-        page_id=draft.page_id,
-        after_id=draft.after_id,
-        due_at=draft.due_at or now,
-        useful_until=draft.useful_until,
-        attempts=0,
-        looks=0,
-        created_at=now,
-    )
-    made: int | None = session.scalar(statement.on_conflict_do_nothing(index_elements=["key"]).returning(columns.id))
+    row = {
+        "key": draft.key,
+        "kind": draft.kind,
+        "channel": draft.channel,
+        "state": TextState.QUEUED,
+        "to_phone": draft.to_phone,
+        "body": draft.body,
+        "priority": PRIORITY[draft.kind],
+        "order_id": draft.order_id,
+        "staff_id": draft.staff_id,
+        "page_id": draft.page_id,
+        "after_id": draft.after_id,
+        "due_at": draft.due_at or now,
+        "useful_until": draft.useful_until,
+        "part": asdict(draft.part) if draft.part else None,
+        "failing_since": draft.failing_since,
+        "attempts": 0,
+        "looks": 0,
+        "created_at": now,
+    }
+    made: int | None = session.scalar(ENQUEUE[session.get_bind().dialect.name], row)
     if made is not None:
         wake(session)
     return made

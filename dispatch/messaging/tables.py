@@ -20,6 +20,9 @@ class OutgoingText(Base):
     A row waits for `after_id` to be settled, so that a stand-down can't overtake its page. `hold` says why a row is
     held. `failing_since` is the first failed attempt of a row that still wants to go out. `look_at` is when to ask
     the provider what became of it, `looks` how often that was done.
+
+    Several pages of one person leave as one text: its lead is sent, with the words in `bundle`, and the others, whose
+    `lead_id` names it while they leave and ever after, share what becomes of it. `part` is what a page says there.
     """
 
     __tablename__ = "outbox"
@@ -30,6 +33,10 @@ class OutgoingText(Base):
         one_of("hold", Hold),
         CheckConstraint("state <> 'sending' OR lease_until IS NOT NULL", name="sending_is_leased"),
         CheckConstraint("(state = 'held') = (hold IS NOT NULL)", name="held_for_a_reason"),
+        CheckConstraint(
+            "lead_id IS NULL OR state IN ('sending', 'sent', 'delivered', 'undelivered', 'failed')",
+            name="led_while_it_leaves",
+        ),
         partial_index("ix_outbox_due", "due_at", "priority", where="state = 'queued'"),
         partial_index("ix_outbox_leased", "lease_until", where="state = 'sending'"),
         partial_index("ix_outbox_held", "due_at", where="state = 'held'"),
@@ -38,6 +45,7 @@ class OutgoingText(Base):
         Index("ix_outbox_order_id", "order_id"),
         Index("ix_outbox_to_phone", "to_phone", "created_at"),
         Index("ix_outbox_page_id", "page_id"),
+        partial_index("ix_outbox_lead_id", "lead_id", where="lead_id IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -47,6 +55,9 @@ class OutgoingText(Base):
     state: Mapped[TextState] = mapped_column(ByValue(TextState), default=TextState.QUEUED)
     to_phone: Mapped[str] = mapped_column(String(20))
     body: Mapped[str] = mapped_column(Text)
+    part: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    bundle: Mapped[str | None] = mapped_column(Text)
+    lead_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
     priority: Mapped[int] = mapped_column(default=5)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))

@@ -89,7 +89,7 @@ def test_twenty_say_yes_at_once_and_one_has_it(world: World) -> None:
 def test_yes_and_the_rounds_at_once(shop: World) -> None:
     refs = [at_risk(shop, customer_name=f"Customer {number}") for number in range(4)]
     pages = {ref: page_id(shop, ref, "Ravi") for ref in refs}
-    shop.clock.advance(minutes=3)
+    shop.advance(minutes=3)
     acts = [lambda ref=ref: shop.answer(pages[ref], "accept") for ref in refs]
     at_once([*acts, shop.tick_with_two_workers])
     shop.tick()
@@ -313,8 +313,10 @@ def test_a_bare_ok_counts_when_only_one_can_be_meant(shop: World) -> None:
 
 
 def test_a_bare_ok_is_asked_back_when_two_could_be_meant(shop: World) -> None:
-    first, second = at_risk(shop), at_risk(shop, customer_name="Zoe")
+    first = at_risk(shop)
     asked(shop, first)
+    shop.advance(minutes=0.1)
+    second = at_risk(shop, customer_name="Zoe")
     asked(shop, second)
     shop.phone("Ravi").replies("ok").expects("Which one?", "11", first, "12", second)
     assert {shop.escalation(ref)["state"] for ref in (first, second)} == {"open"}

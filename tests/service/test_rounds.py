@@ -93,11 +93,16 @@ def test_two_workers_do_everything_once(world: World) -> None:
         world.procure(ref, "bought")
         world.move(ref, "pack")
     world.tick_with_two_workers()
-    world.tick()
+    world.advance(minutes=0.05)
     keys = world.look(select(OutgoingText.key))
-    assert len(keys) == len(set(keys)) == 8 * 3
+    assert len(keys) == len(set(keys))
+    assert sum(key.startswith("page:") for key in keys) == 8 * 2
     bodies = [(text.to, text.body) for text in world.city.texts()]
-    assert len(bodies) == len(set(bodies)) == 24
+    assert len(bodies) == len(set(bodies))
+    # Calls for help leave together, each of them once to each.
+    for name in ("Ravi", "Sita"):
+        said = " ".join(body for to, body in bodies if to == world.numbers[name])
+        assert [said.count(f"{ref}: ") for ref in refs] == [1] * 8
     notices = world.look(select(Notice))
     assert len(notices) == len({(n.order_id, n.kind, n.round) for n in notices}) == 8
     for ref in refs:
