@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .customers.offer_notices import heard_of_notice
+from . import care
 from .customers.service import relay_events
 from .escalation.audit import SAID, Neglect, neglected
 from .escalation.inbound import handle_inbound
-from .escalation.receipts import heard_from_provider
 from .escalation.service import tend
 from .foundation.db import insert_or_update, once_more
 from .foundation.errors import Busy, Unavailable
@@ -19,11 +19,15 @@ from .foundation.log import get_logger
 from .foundation.outside import ping
 from .messaging.delivery import Delivery
 from .messaging.limit_rules import Limits, prefixes_of
-from .messaging.service import Settled, record_failure, unhandled
+from .messaging.service import record_failure, unhandled
 from .orders.tables import Branch, Heartbeat, OrderEvent, Timetable
 from .orders.timetable import due_orders, next_due_at, rearm
 from .promise import quotes
 from .promise.learning import collect, is_due, recalibrate
+from .recovery import audit as recovery_audit
+from .recovery import queries as recoveries
+from .recovery.service import put_case_off, tend_case
+from .recovery.surveys import put_survey_off, tend_survey
 from .runtime import Runtime
 
 log = get_logger("rounds")
@@ -47,12 +51,45 @@ def watch(runtime: Runtime) -> int:
     # Whoever waited for what a quote held has just become due; they are seen by the next round, which comes at once.
     for order_id in due:
         looked += _look(runtime, order_id)
-    return looked
+    return looked + make_good(runtime)
+
+
+def make_good(runtime: Runtime) -> int:
+    """Do what is due of broken promises, and ask those who were well served how it was; how many of both."""
+    with runtime.db.snapshot() as session:
+        now = runtime.clock.now()
+        next_at = recoveries.next_due_at(session)
+        if next_at is None or next_at > now:
+            return 0
+        cases = recoveries.due_cases(session, now, limit=BATCH)
+        surveys = recoveries.due_surveys(session, now, limit=BATCH)
+    done = sum(_care(runtime, tend_case, put_case_off, number) for number in cases)
+    return done + sum(_care(runtime, tend_survey, put_survey_off, number) for number in surveys)
+
+
+def _care(runtime: Runtime, tend_one: Callable[..., bool], put_off: Callable[..., None], number: int) -> int:
+    """One case, or one question; what fails is tried again later, and keeps nobody else waiting."""
+    try:
+        return int(
+            once_more(runtime.db, lambda session: tend_one(session, number, runtime.clock.now(), links=runtime.links))
+        )
+    except Busy:
+        log.warning("a customer waits for an order that somebody else holds", number=number)
+        after = AFTER_BUSY
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("a customer could not be cared for", number=number)
+        after = AFTER_FAILURE
+    with runtime.db.transaction() as session:
+        put_off(session, number, runtime.clock.now() + after)
+    return 0
 
 
 def _look(runtime: Runtime, order_id: int) -> int:
     def look(session: Session) -> bool:
-        return tend(session, order_id, runtime.clock.now(), links=runtime.links, has_voice=runtime.has_voice)
+        links, now = runtime.links, runtime.clock.now()
+        return tend(session, order_id, now, links=links, has_voice=runtime.has_voice, care=care.at_each_look(links))
 
     try:
         return int(once_more(runtime.db, look))
@@ -99,7 +136,10 @@ def relay(runtime: Runtime) -> int:
 def handle_stored(runtime: Runtime, inbound_id: int) -> bool:
     """Give one stored text its effect; a failure is counted and the text is tried again by a later round."""
     try:
-        once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, runtime.clock.now()))
+        listeners = care.listeners(runtime.links)
+        once_more(
+            runtime.db, lambda session: handle_inbound(session, inbound_id, runtime.clock.now(), listeners=listeners)
+        )
         return True
     except Busy:
         # Not the text's fault: what it is about is held by somebody else, and it waits without being given up.
@@ -124,14 +164,9 @@ def make_delivery(runtime: Runtime) -> Delivery:
         links=runtime.links,
         concurrency=runtime.settings.worker_concurrency,
         texts_per_second=runtime.settings.texts_per_second,
-        on_settled=_heard,
+        on_settled=care.heard,
         limits=lambda _: limits,
     )
-
-
-def _heard(session: Session, settled: Settled, now: datetime) -> None:
-    heard_from_provider(session, settled, now)
-    heard_of_notice(session, settled, now)
 
 
 def audit(runtime: Runtime) -> int:
@@ -141,10 +176,14 @@ def audit(runtime: Runtime) -> int:
         found = neglected(session, now)
         for what, ids in found.items():
             log.error(SAID[what], count=len(ids), neglect=what)
+        forgotten = recovery_audit.forgotten(session, now)
+        for who, ids in forgotten.items():
+            log.error(recovery_audit.SAID[who], count=len(ids), neglect=who)
         orders = {order_id for what, ids in found.items() if what is not Neglect.WAITING for order_id in ids}
+        orders |= {order_id for ids in forgotten.values() for order_id in ids}
         rearm(session, orders, now)
         insert_or_update(session, Heartbeat, {"name": "audit"}, {"at": now})
-    return sum(len(ids) for ids in found.values())
+    return sum(len(ids) for ids in (*found.values(), *forgotten.values()))
 
 
 def report_outside(runtime: Runtime) -> bool:
@@ -194,5 +233,9 @@ def beat(runtime: Runtime, name: str) -> None:
 def next_look_at(runtime: Runtime) -> datetime | None:
     """When the watch round has something to do."""
     with runtime.db.snapshot() as session:
-        instants = (next_due_at(session), quotes.next_expiry(session, runtime.clock.now()))
+        instants = (
+            next_due_at(session),
+            quotes.next_expiry(session, runtime.clock.now()),
+            recoveries.next_due_at(session),
+        )
     return min((at for at in instants if at), default=None)

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
-from ..foundation.types import can_be_texted, country_prefix
+from ..foundation.types import country_prefix
+from ..messaging.reachable import why_unreachable
 from ..messaging.rules import Kind, takes_replies
-from ..messaging.service import Draft, Settled, enqueue, opted_out, withdraw
+from ..messaging.service import Draft, Settled, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Line, Order, OrderEvent
@@ -35,11 +36,7 @@ WORDS = {
 
 def unreachable(session: Session, order: Order) -> str | None:
     """Why the customer of an order can't be texted at all, if so."""
-    if order.customer_phone in opted_out(session, [order.customer_phone]):
-        return "the customer asked not to be texted: phone them"
-    if not can_be_texted(order.customer_phone):
-        return "this is a landline: phone them"
-    return None
+    return why_unreachable(session, order.customer_phone)
 
 
 def tell_of_offer(session: Session, event: OrderEvent, now: datetime, *, links: Links) -> None:

@@ -1,14 +1,16 @@
-"""Which notice an order has earned, once each."""
+"""Which notice an order has earned, once each; and who was told early that a promise is in danger."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..foundation.db import Base, one_of
 from ..foundation.types import ByValue, UtcDateTime
+from .heads_up_rules import Choice
 from .rules import NoticeKind
 
 
@@ -29,3 +31,27 @@ class Notice(Base):
     outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
     withheld: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HeadsUp(Base):
+    """One per order, for ever: the key is the guard. `outbox_id` is empty when nobody was texted, `withheld` says why.
+
+    `choices` as they were numbered; `proposed_at`: the later time among them.
+    """
+
+    __tablename__ = "heads_ups"
+    __table_args__ = (
+        one_of("answer", Choice),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_at_known"),
+        Index("ix_heads_ups_outbox_id", "outbox_id"),
+    )
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    promised_by: Mapped[datetime] = mapped_column(UtcDateTime)
+    proposed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    choices: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
+    withheld: Mapped[str | None]
+    answer: Mapped[Choice | None] = mapped_column(ByValue(Choice))
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

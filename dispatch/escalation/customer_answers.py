@@ -1,13 +1,14 @@
-"""Texts of customers that answer an offer of something else: which one is meant, what it says, what to say back."""
+"""Texts of customers that answer what we asked: an offer of something else first, then whatever else is open."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from ..messaging.inbound import Reaction
 from ..messaging.tables import InboundText
 from ..procurement.offers import Asked, asked_of_phone
 from ..procurement.substitution_rules import NEITHER, OfferState, read_choice, read_titled_choice
@@ -18,12 +19,20 @@ from ..promise.offers import answer_offer
 REMEMBERED = timedelta(hours=24)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reaction:
-    """What to say back, and the order it is about, when that is known."""
+class Listener(Protocol):
+    """Another room that may have asked the customer something."""
 
-    text: str
-    order_id: int | None = None
+    def __call__(self, session: Session, text: InboundText, now: datetime, /) -> Reaction | None:
+        """Give a text its effect when it answers that; None when it does not."""
+
+
+def react(session: Session, text: InboundText, now: datetime, *, listeners: Sequence[Listener]) -> Reaction | None:
+    """What to say to a customer's text: what is open goes before what was settled, so that "1" is the answer to what
+    they are being asked."""
+    answered = answer_by_text(session, text, now, is_open=True)
+    for listen in listeners:
+        answered = answered or listen(session, text, now)
+    return answered or answer_by_text(session, text, now, is_open=False)
 
 
 def has_open_offer(session: Session, phone: str) -> bool:
@@ -31,16 +40,15 @@ def has_open_offer(session: Session, phone: str) -> bool:
     return any(offer.state is OfferState.OPEN for offer in asked_of_phone(session, phone))
 
 
-def answer_by_text(session: Session, text: InboundText, now: datetime) -> Reaction | None:
+def answer_by_text(session: Session, text: InboundText, now: datetime, *, is_open: bool) -> Reaction | None:
     """Give a customer's text its effect when it answers an offer; None when it does not, and is but a note.
 
-    What counts is when it reached us: an answer in time is not lost because we read it late.
+    `is_open`: an offer that is, or else the last one: it may be answered too late, or once more. What counts is when it
+    reached us: an answer in time is not lost because we read it late.
     """
     offers = asked_of_phone(session, text.from_phone)
-    is_open = [offer for offer in offers if offer.state is OfferState.OPEN]
     recent = [offer for offer in offers if text.received_at - offer.reply_by < REMEMBERED]
-    # Nothing is open: it may be the answer to what was asked last, too late or once more.
-    meant = is_open or recent[-1:]
+    meant = [offer for offer in offers if offer.state is OfferState.OPEN] if is_open else recent[-1:]
     if not meant:
         return None
     found = _read(text.body, meant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from ..orders.timetable import rearm, rearm_branch
 from ..staff.tables import Staff
 from . import wording
 from .answers import answer_page
-from .customer_answers import answer_by_text, has_open_offer
+from .customer_answers import Listener, has_open_offer, react
 from .mine import choices, open_pages, taken_pages
 from .rules import Answer, Verb
 from .spoken import note_from_taker
@@ -39,8 +40,11 @@ ABOUT_OPEN = (Verb.ACCEPT, Verb.DECLINE)
 LONGEST_QUOTE = 500
 
 
-def handle_inbound(session: Session, inbound_id: int, now: datetime) -> None:
-    """Give a stored text its effect, once: whoever marks it handled first does it, in this same transaction."""
+def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listeners: Sequence[Listener] = ()) -> None:
+    """Give a stored text its effect, once: whoever marks it handled first does it, in this same transaction.
+
+    `listeners`: the rooms that may have asked a customer something.
+    """
     text = session.get_one(InboundText, inbound_id)
     reply = parse_reply(text.body)
     phone = text.from_phone
@@ -60,7 +64,7 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime) -> None:
         return
     elif staff is not None and not _is_for_offer(session, phone, reply):
         _answer(session, text, staff, reply, now=now)
-    elif not _note_for_customer(session, text, now):
+    elif not _note_for_customer(session, text, now, listeners=listeners):
         _greet_stranger(session, text, now)
 
 
@@ -133,19 +137,22 @@ def _reply(
     enqueue(session, draft, now)
 
 
-def _note_for_customer(session: Session, text: InboundText, now: datetime) -> bool:
-    """A customer writes: it stands on their open orders, for the board to see. False when they have none."""
+def _note_for_customer(session: Session, text: InboundText, now: datetime, *, listeners: Sequence[Listener]) -> bool:
+    """A customer writes: it stands on their open orders, for the board to see. False for somebody whom we don't know.
+
+    Of an order that is closed they may still say whether it is good.
+    """
     query = select(Order).where(Order.customer_phone == text.from_phone, Order.status.in_(OPEN)).order_by(Order.id)
     orders = session.scalars(query).all()
     for order in orders:
         said = f"The customer wrote: “{text.body.strip()[:LONGEST_QUOTE]}”"
         record(session, order, "customer_wrote", said, at=now, actor=order.customer_name)
         text.order_id = order.id
-    answered = answer_by_text(session, text, now) if orders else None
+    answered = react(session, text, now, listeners=listeners)
     if answered is not None:
         text.order_id = answered.order_id or text.order_id
         _reply(session, text, answered.text, now, order_id=text.order_id)
-    return bool(orders)
+    return bool(orders) or answered is not None
 
 
 def _is_for_offer(session: Session, phone: str, reply: Reply) -> bool:

@@ -17,7 +17,8 @@ from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
 from ..promise.known import THE_DOOR, Facts
-from ..promise.rules import Assessment, Level
+from ..promise.looks import Care, Look
+from ..promise.rules import Assessment, ClockName, Level
 from ..promise.service import read_clock, update_sourcing
 from .asking import CLOCK, ask, ask_again, remind, ring
 from .closing import close
@@ -32,6 +33,7 @@ from .rules import (
     LadderFacts,
     Need,
     PageFacts,
+    Rung,
     need_of,
     with_voice,
 )
@@ -55,10 +57,22 @@ LATEST = (
 )
 
 
-def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_voice: bool = False) -> bool:
+def nobody_cares(session: Session, order: Order, look: Look | None, now: datetime) -> datetime | None:
+    """For who looks at the ladder alone."""
+
+
+def tend(
+    session: Session,
+    order_id: int,
+    now: datetime,
+    *,
+    links: Links,
+    has_voice: bool = False,
+    care: Care = nobody_cares,
+) -> bool:
     """One look at one order; False when somebody else holds it (they re-arm it when they are done).
 
-    Running it twice changes nothing. `has_voice`: phones can be rung.
+    Running it twice changes nothing. `has_voice`: phones can be rung. `care`: what the look means for the customer.
     """
     found = session.execute(LOOK_AT, {"order": order_id}).first()
     if found is None:
@@ -69,6 +83,7 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_vo
         close_offers(session, order, now)
         if escalation and escalation.state in LIVE:
             close(session, order, escalation, _end_of(order), now)
+        care(session, order, None, now)
         set_next_check(session, order.id, None, seen=seen)
         return True
     # Before the shelf: what another shop keeps no longer may be had there.
@@ -86,9 +101,23 @@ def tend(session: Session, order_id: int, now: datetime, *, links: Links, has_vo
     tell_taker(session, order, escalation, now)
     if escalation is not None and escalation.state in LIVE:
         _note_cause(session, order, escalation, assessment, now)
-    looks = [at for at in (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order)) if at]
-    set_next_check(session, order.id, min(looks, default=None), seen=seen)
+    care_at = care(session, order, _look(escalation, assessment, decision), now)
+    looks = (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order), care_at)
+    set_next_check(session, order.id, min((at for at in looks if at), default=None), seen=seen)
     return True
+
+
+def _look(escalation: Escalation | None, assessment: Assessment, decision: Decision) -> Look:
+    """What was found, for those who care for the customer."""
+    is_live = escalation is not None and escalation.state in LIVE
+    taker = escalation.accepted_by if escalation is not None and is_live else None
+    return Look(
+        level=assessment.level,
+        projected_at=assessment.projected_at,
+        cause=ClockName(escalation.cause) if escalation is not None else assessment.clock,
+        is_last_rung=decision.rung >= Rung.FOUNDER and (is_live or decision.opens),
+        taker=taker.name if taker else "",
+    )
 
 
 def _end_of(order: Order) -> EscalationState:

@@ -28,6 +28,14 @@ class Inbound:
     attempts: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reaction:
+    """What to say back to a text, and the order it is about, when that is known."""
+
+    text: str
+    order_id: int | None = None
+
+
 UNHANDLED = (
     select(
         columns.id,

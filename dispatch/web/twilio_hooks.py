@@ -12,10 +12,9 @@ from datetime import datetime
 from flask import Blueprint, Flask, Response, request
 from sqlalchemy.orm import Session
 
-from ..customers.offer_notices import heard_of_notice
+from .. import care
 from ..escalation.inbound import handle_inbound
 from ..escalation.on_the_phone import pick_up, press
-from ..escalation.receipts import heard_from_provider
 from ..escalation.voice import Speech, document, sorry
 from ..foundation.db import once_more
 from ..foundation.errors import Invalid, NotAllowed
@@ -97,8 +96,9 @@ def _handle(runtime: Runtime, inbound_id: int, now: datetime) -> None:
     lock, and the provider for us. What is left alone the worker, who has been woken, does in the order of arrival."""
     if not _hands.acquire(blocking=False):
         return
+    listeners = care.listeners(runtime.links)
     try:
-        once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now))
+        once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now, listeners=listeners))
     except Exception as error:
         # It is stored; a 500 would only make the provider send it to nobody.
         log.error("a text could not be handled yet", inbound_id=inbound_id, exc_info=error)
@@ -118,8 +118,7 @@ def status() -> Response:
     def work(session: Session) -> None:
         settled = record_receipt(session, sid=sid, status=said, error_code=error_code, outbox_id=outbox_id, now=now)
         if settled is not None:
-            heard_from_provider(session, settled, now)
-            heard_of_notice(session, settled, now)
+            care.heard(session, settled, now)
 
     once_more(runtime.db, work)
     return Response(status=204)

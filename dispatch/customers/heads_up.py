@@ -1,0 +1,127 @@
+"""The heads-up at work: once per order, while the promise is at risk and the customer can still act."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ..foundation.hours import local_text
+from ..foundation.tokens import Links
+from ..foundation.types import country_prefix
+from ..messaging.reachable import why_unreachable
+from ..messaging.rules import Kind, takes_replies
+from ..messaging.service import Draft, Settled, enqueue, withdraw
+from ..orders.rules import Status
+from ..orders.service import record
+from ..orders.tables import Order
+from ..orders.wording import first_name, things
+from ..procurement.offers import asked_of_phone
+from ..procurement.substitution_rules import OfferState
+from ..promise.looks import Look
+from .heads_up_rules import choices, due_at, proposed
+from .heads_up_wording import Told, heads_up
+from .offer_notices import NOT_DELIVERED, TELLS
+from .tables import HeadsUp
+
+
+def consider(session: Session, order: Order, look: Look | None, now: datetime, *, links: Links) -> datetime | None:
+    """Tell the customer when it is time to; when to look again, if for that alone.
+
+    `look`: what the clock found, None for an order that is closed: then a heads-up that has not left is taken back.
+    The caller holds the order's lock; the key of the row is the guard for whoever does not.
+    """
+    if look is None:
+        row = session.get(HeadsUp, order.id)
+        if row is not None and row.outbox_id is not None and row.answer is None:
+            withdraw(session, now=now, text_ids=[row.outbox_id], why="the order is closed")
+        return None
+    at = due_at(look.level, order.promised_by, is_last_rung=look.is_last_rung, now=now)
+    if at is None or session.get(HeadsUp, order.id) is not None:
+        return None
+    if at > now:
+        return at
+    _tell(session, order, look, now, links=links)
+    return None
+
+
+def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: Links) -> None:
+    timezone = order.branch.timezone
+    later = proposed(order.promised_by, look.projected_at, timezone)
+    can = choices(order.status, later)
+    row = HeadsUp(
+        order_id=order.id,
+        made_at=now,
+        promised_by=order.promised_by,
+        proposed_at=later,
+        choices=[choice.value for choice in can],
+        withheld=why_unreachable(session, order.customer_phone),
+    )
+    session.add(row)
+    session.flush()
+    promised = local_text(order.promised_by, timezone, now=now)
+    name = first_name(order.customer_name)
+    if row.withheld is not None:
+        text = f"{name} does not know yet that it may not be there by {promised}: {row.withheld}."
+        record(session, order, "phone_customer", text, at=now, actor=TELLS)
+        return
+    told = Told(
+        shop=order.branch.name,
+        name=name.strip(),
+        what=things(order.lines),
+        promised=promised,
+        link=links.tracking(order.id),
+        cause=look.cause,
+        choices=can,
+        later=local_text(later, timezone, now=now) if later else "",
+        taker=first_name(look.taker).strip(),
+        takes_replies=_takes_numbers(session, order),
+    )
+    draft = Draft(
+        key=f"heads_up:{order.id}",
+        kind=Kind.NOTICE,
+        to_phone=order.customer_phone,
+        body=heads_up(told),
+        order_id=order.id,
+        useful_until=order.promised_by,
+    )
+    row.outbox_id = enqueue(session, draft, now)
+    text = f"Told {name} that it may not be there by {promised}, and asked what they prefer."
+    data = {"choices": row.choices, "proposed_at": later.isoformat() if later else None}
+    record(session, order, "heads_up", text, at=now, actor=TELLS, data=data)
+
+
+def _takes_numbers(session: Session, order: Order) -> bool:
+    """Whether a number alone says what is meant: not while they are asked, by number, what they take instead."""
+    is_asked = any(offer.state is OfferState.OPEN for offer in asked_of_phone(session, order.customer_phone))
+    return takes_replies(country_prefix(order.customer_phone)) and not is_asked
+
+
+def heard_of_heads_up(session: Session, settled: Settled, now: datetime) -> None:
+    """The heads-up will not arrive: a person must phone them while they can still choose, once."""
+    if settled.kind is not Kind.NOTICE or settled.order_id is None or not settled.is_unreachable:
+        return
+    # One conditional statement: receipts come doubled, and from two machines.
+    mine = (HeadsUp.outbox_id == settled.outbox_id, HeadsUp.withheld.is_(None), HeadsUp.answer.is_(None))
+    lost = update(HeadsUp).where(*mine).values(withheld=NOT_DELIVERED)
+    if session.scalars(lost.returning(HeadsUp.order_id)).first() is not None:
+        order = session.get_one(Order, settled.order_id)
+        text = f"The heads-up did not arrive. Somebody must phone {first_name(order.customer_name)}."
+        record(session, order, "phone_customer", text, at=now, actor=TELLS)
+
+
+def heads_up_of(session: Session, order_id: int) -> HeadsUp | None:
+    """What the customer of an order was told and asked, if they were."""
+    return session.get(HeadsUp, order_id, populate_existing=True)
+
+
+def is_to_be_collected(session: Session, order_id: int) -> bool:
+    """Whether the customer comes for it: then nobody is on the way to them."""
+    query = select(HeadsUp.order_id).where(HeadsUp.order_id == order_id, HeadsUp.answer == "collect")
+    return session.scalars(query).first() is not None
+
+
+def is_open(row: HeadsUp, order: Order) -> bool:
+    """Whether the customer can still choose."""
+    return row.answer is None and order.status not in (Status.DELIVERED, Status.CANCELLED)

@@ -1,0 +1,183 @@
+"""What a customer wants when a promise is in danger: it moves the order, once; by text, on their page, or by phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.errors import Invalid, NotFound
+from ..foundation.hours import local_text
+from ..foundation.tokens import Links
+from ..messaging.inbound import Reaction
+from ..messaging.tables import InboundText
+from ..orders.rules import CLOSED, OPEN, Move, Status
+from ..orders.service import lock_order, record
+from ..orders.tables import Order, OrderEvent
+from ..orders.timetable import rearm
+from ..orders.wording import first_name, things
+from ..procurement.substitution_rules import read_titled_choice
+from ..procurement.substitution_wording import which
+from ..promise import service as promise
+from . import heads_up_wording as wording
+from .heads_up import heads_up_of
+from .heads_up_rules import Choice, Outcome, read
+from .tables import HeadsUp
+
+WANTS = {
+    Choice.WAIT: "The customer waits.",
+    Choice.LATER: "The customer takes the later time.",
+    Choice.COLLECT: "The customer comes and collects it.",
+    Choice.CANCEL: "The customer does not need it any more.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What came of an answer, and what to tell the customer. `is_new`: the order is not what it was before."""
+
+    outcome: Outcome
+    text: str
+    is_new: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    session: Session
+    order: Order
+    row: HeadsUp
+    now: datetime
+    actor: str
+    links: Links
+
+    def local(self, at: datetime) -> str:
+        """A time as the branch says it."""
+        return local_text(at, self.order.branch.timezone, now=self.now)
+
+
+def answer_heads_up(
+    session: Session, order_id: int, choice: Choice, now: datetime, *, links: Links, actor: str | None = None
+) -> Answered:
+    """Give an answer its effect, once: what was chosen first stands, and whoever comes late hears how it stands.
+
+    `actor`: who wrote it down for the customer, None for themselves. The order's lock decides the race with a rider
+    at the door. Raises NotFound when nothing was asked, or Invalid naming `choice`.
+    """
+    order = lock_order(session, order_id=order_id)
+    row = heads_up_of(session, order.id)
+    if row is None:
+        raise NotFound("We have asked nothing like that. Open the link in our text again.")
+    if row.answer is not None:
+        return Answered(outcome=Outcome.ALREADY, text=wording.already(row.answer))
+    if order.status in CLOSED:
+        return _over(order, now)
+    case = _Case(session=session, order=order, row=row, now=now, actor=actor or order.customer_name, links=links)
+    if order.status is Status.OUT_FOR_DELIVERY and choice is Choice.COLLECT:
+        return _over(order, now)
+    if choice.value not in row.choices:
+        raise Invalid("choice", f"choose one of {', '.join(row.choices)}")
+    if choice is Choice.LATER and (row.proposed_at is None or row.proposed_at <= now):
+        return _too_late(case)
+    row.answer, row.answered_at = choice, now
+    record(session, order, "heads_up_answered", WANTS[choice], at=now, actor=case.actor, data={"choice": choice.value})
+    text = ACTS[choice](case)
+    rearm(session, [order.id], now)
+    return Answered(outcome=Outcome.DONE, text=text, is_new=True)
+
+
+def _over(order: Order, now: datetime) -> Answered:
+    at = order.delivered_at
+    delivered = local_text(at, order.branch.timezone, now=now) if at else ""
+    text = wording.over(delivered=delivered, is_cancelled=order.status is Status.CANCELLED)
+    return Answered(outcome=Outcome.OVER, text=text)
+
+
+def _too_late(case: _Case) -> Answered:
+    """Kind and true; somebody phones, and what they wanted stands in the history, once."""
+    later = case.local(case.row.proposed_at) if case.row.proposed_at else ""
+    kind = "heads_up_answered_late"
+    before = select(OrderEvent.id).where(OrderEvent.order_id == case.order.id, OrderEvent.kind == kind)
+    if case.session.scalars(before.limit(1)).first() is None:
+        name = first_name(case.order.customer_name)
+        text = f"The customer chose {later} after that time had passed. Somebody must phone {name}."
+        record(case.session, case.order, kind, text, at=case.now, actor=case.actor)
+    return Answered(outcome=Outcome.LATE, text=wording.too_late(later))
+
+
+def _wait(case: _Case) -> str:
+    return wording.waits(case.links.tracking(case.order.id))
+
+
+def _later(case: _Case) -> str:
+    """A new promise that the customer agreed to; the first one stays in the ledger. A later one stays as it is."""
+    order, at = case.order, case.row.proposed_at
+    if at is not None and at > order.promised_by:
+        changes = {"promised_by": at, "why": "the customer chose a later time", "agreed": True}
+        promise.change(case.session, order.ref, changes, case.now, actor=case.actor)
+    return wording.has_later(case.local(order.promised_by))
+
+
+def _collect(case: _Case) -> str:
+    """Nobody has to bring it: the counter is the door. Where it was to go stands in the history."""
+    order, branch = case.order, case.order.branch
+    changes = {
+        "address": f"{first_name(order.customer_name)} collects it at {branch.name}"[:500],
+        "lat": branch.lat,
+        "lon": branch.lon,
+        "travel_minutes": 0,
+    }
+    promise.change(case.session, order.ref, changes, case.now, actor=case.actor)
+    return wording.collects(branch.name, branch.address or "", case.links.tracking(order.id))
+
+
+def _cancel(case: _Case) -> str:
+    reason = "the customer does not need it any more"
+    promise.move(case.session, case.order.ref, Move.CANCEL, case.now, actor=case.actor, reason=reason)
+    return wording.is_cancelled()
+
+
+ACTS: dict[Choice, Callable[[_Case], str]] = {
+    Choice.WAIT: _wait,
+    Choice.LATER: _later,
+    Choice.COLLECT: _collect,
+    Choice.CANCEL: _cancel,
+}
+
+
+def answer_by_text(session: Session, text: InboundText, now: datetime, *, links: Links) -> Reaction | None:
+    """Give a customer's text its effect when it answers a heads-up; None when it does not."""
+    query = (
+        select(HeadsUp, Order)
+        .join(Order, Order.id == HeadsUp.order_id)
+        .where(Order.customer_phone == text.from_phone, Order.status.in_(OPEN), HeadsUp.withheld.is_(None))
+        .order_by(HeadsUp.made_at)
+    )
+    asked = session.execute(query).tuples().all()
+    fits = [(row, order, choice) for row, order in asked if (choice := read(text.body, _choices(row))) is not None]
+    waiting = [each for each in fits if each[0].answer is None]
+    # Nothing is open: it may be what they chose, once more.
+    meant = waiting or fits[-1:]
+    if len(meant) > 1:
+        return Reaction(text=which([things(order.lines) for _, order, _ in meant]))
+    found = meant[0] if meant else _named(text.body, [pair for pair in asked if pair[0].answer is None])
+    if found is None:
+        return None
+    _, order, choice = found
+    answered = answer_heads_up(session, order.id, choice, now, links=links)
+    return Reaction(text=answered.text, order_id=order.id)
+
+
+def _named(body: str, asked: list[tuple[HeadsUp, Order]]) -> tuple[HeadsUp, Order, Choice] | None:
+    """ "Physics 2: 1", of several that were asked about."""
+    said = read_titled_choice(body, [(things(order.lines), len(row.choices)) for row, order in asked])
+    if said is None or said[1] == 0:
+        return None
+    row, order = asked[said[0]]
+    return row, order, _choices(row)[said[1] - 1]
+
+
+def _choices(row: HeadsUp) -> list[Choice]:
+    return [Choice(value) for value in row.choices]

@@ -1,0 +1,118 @@
+"""What customers are told while a promise is in danger, and in answer to what they choose; pure.
+
+Facts, what we are doing, a choice; no apology, for nothing is broken yet. "Cancel" is a word that stops all texts: it
+is never asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..procurement.substitution_rules import written
+from ..procurement.substitution_wording import THING, fitted
+from ..promise.rules import ClockName
+from .heads_up_rules import Choice
+
+# Why, as somebody who is waiting would say it: no names of staff, no other customers.
+BECAUSE = {
+    ClockName.SUPPLIER_CLOSING: "the shop that has it is about to close",
+    ClockName.PROCUREMENT: "getting it from another shop takes longer than planned",
+    ClockName.PACKING: "it is not packed yet",
+    ClockName.TRAVEL: "the way to you is longer than the time left",
+    ClockName.SHIFT_END: "those who could bring it go home soon",
+    ClockName.NOBODY_AVAILABLE: "nobody is free to bring it just now",
+    ClockName.DEADLINE: "time is getting short",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What may be said. Times are local, like "19:30"; `later`: the time we propose, `taker`: a first name."""
+
+    shop: str
+    name: str
+    what: str
+    promised: str
+    link: str
+    cause: ClockName
+    choices: tuple[Choice, ...]
+    later: str = ""
+    taker: str = ""
+    takes_replies: bool = True
+
+
+def heads_up(told: Told) -> str:
+    """The facts, what we are doing, and what they may choose, by number and by link."""
+    ways = f"Reply {numbered(told.choices, told.later)}. Or" if told.takes_replies else "Tell us what you prefer"
+
+    def text(what: str, shop: str, name: str, taker: str) -> str:
+        doing = f"{taker} is on it" if taker else "We are asking everybody who can help"
+        return (
+            f"{name or 'Hello'}, {shop or 'the shop'}: {what or THING} may not be with you by {told.promised}: "
+            f"{BECAUSE[told.cause]}. {doing}. {ways}: {told.link}"
+        )
+
+    return fitted(text, told.what, told.shop, told.name, told.taker)
+
+
+def numbered(choices: Sequence[Choice], later: str) -> str:
+    """The choices with their numbers: "1 to wait, 2 for 20:30, 3 to collect it, 4 if not needed"."""
+    words = {
+        Choice.WAIT: "to wait",
+        Choice.LATER: f"for {later}",
+        Choice.COLLECT: "to collect it",
+        Choice.CANCEL: "if not needed",
+    }
+    return ", ".join(f"{written(number)} {words[choice]}" for number, choice in enumerate(choices, 1))
+
+
+def waits(link: str) -> str:
+    """They wait."""
+    return f"Thank you. We go on doing what we can. See where it is: {link}"
+
+
+def has_later(later: str) -> str:
+    """They took the later time."""
+    return f"Thank you. You will have it by {later}."
+
+
+def collects(shop: str, address: str, link: str) -> str:
+    """They come for it."""
+
+    def text(address: str, shop: str) -> str:
+        where = ", ".join(part for part in (shop or "our shop", address) if part)
+        return f"Thank you. We keep it for you at {where}. Before you leave, see here whether it is ready: {link}"
+
+    return fitted(text, address, shop)
+
+
+def is_cancelled() -> str:
+    """They don't need it any more."""
+    return "It is cancelled, as you wish. Thank you for telling us."
+
+
+def already(choice: Choice) -> str:
+    """They chose before."""
+    words = {
+        Choice.WAIT: "to wait",
+        Choice.LATER: "a later time",
+        Choice.COLLECT: "to collect it",
+        Choice.CANCEL: "not to have it any more",
+    }
+    return f"You chose {words[choice]}, and that stands. If it is wrong, please call us."
+
+
+def over(*, delivered: str = "", is_cancelled: bool = False, arrives: str = "") -> str:
+    """There is nothing left to choose: how it stands instead."""
+    if delivered:
+        return f"No need to choose any more: it is with you since {delivered}."
+    if is_cancelled:
+        return "No need to choose any more: the order is cancelled."
+    about = f", there at about {arrives}" if arrives else ""
+    return f"It is on its way to you already{about}."
+
+
+def too_late(later: str) -> str:
+    """The proposed time has passed before they chose it."""
+    return f"{later} has passed meanwhile. We will phone you."

@@ -1,0 +1,154 @@
+"""What each look at an order means for its customer: a case opens by itself, and goods that come are its fix."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..foundation.db import wake
+from ..foundation.tokens import Links
+from ..orders.rules import CLOSED, Status
+from ..orders.service import record
+from ..orders.tables import Order, Promise
+from ..orders.wording import first_name
+from ..promise.looks import Look
+from ..promise.rules import ClockName, Level
+from ..promise.tables import Watch
+from . import asking
+from .case import CLOCK, Case, live_case
+from .rules import JUST_PAST, TOO_OLD, Cause, Fact, Stage, Step, next_step_at
+from .surveys import plan_survey
+from .tables import Recovery
+
+SAID = {
+    Cause.LATE: "The promise can't be kept any more: {name} is owed an apology.",
+    Cause.BROKEN: "The promise is broken: {name} is owed an apology.",
+    Cause.COMPLAINT: "{name} complained: {what}",
+}
+
+
+def consider(session: Session, order: Order, look: Look | None, now: datetime, *, links: Links) -> datetime | None:
+    """Open a case when the promise has passed, or can't be kept any more; when to look again, if for that alone.
+
+    `look`: what the clock found, None for an order that is closed. The caller holds the order's lock. Nothing is read
+    for an order that is in no danger: the round looks at all of them all day.
+    """
+    if look is None:
+        _ended(session, order, now, links=links)
+        return None
+    if now <= order.first_promised_by and look.level is not Level.LATE:
+        return order.first_promised_by + JUST_PAST
+    counted = counted_promise(session, order)
+    is_broken = now > counted.promised_by
+    if is_broken or look.level is Level.LATE:
+        cause = Cause.BROKEN if is_broken else Cause.LATE
+        _open(session, order, counted, now, cause=cause, clock=look.cause)
+    return None if is_broken else counted.promised_by + JUST_PAST
+
+
+def counted_promise(session: Session, order: Order) -> Promise:
+    """The promise that the customer counts on: the last one they agreed to, else the first.
+
+    A new time that nobody has agreed with them breaks the old promise all the same.
+    """
+    rows = session.scalars(select(Promise).where(Promise.order_id == order.id).order_by(Promise.number)).all()
+    return next((row for row in reversed(rows) if row.is_agreed), rows[0])
+
+
+def open_case(
+    session: Session,
+    order: Order,
+    cause: Cause,
+    now: datetime,
+    *,
+    clock: ClockName,
+    actor: str = CLOCK,
+    what: str | None = None,
+) -> Recovery:
+    """A new case; the caller knows that the order has none that is live. The unique index is for two at once."""
+    grace = timedelta(minutes=order.branch.policy.apology_grace_minutes)
+    recovery = Recovery(
+        order_id=order.id,
+        cause=cause,
+        what=what,
+        clock=clock,
+        stage=Stage.OPENED,
+        opened_at=now,
+        opened_by=actor[:100],
+        next_step_at=next_step_at(Stage.OPENED, now, grace=grace),
+        steps=[],
+    )
+    session.add(recovery)
+    session.flush()
+    text = SAID[cause].format(name=first_name(order.customer_name), what=what)
+    data = {"recovery_id": recovery.id, "cause": cause.value, "clock": clock.value}
+    record(session, order, "recovery_opened", text, at=now, actor=actor, data=data)
+    wake(session)
+    return recovery
+
+
+def _open(session: Session, order: Order, counted: Promise, now: datetime, *, cause: Cause, clock: ClockName) -> None:
+    """Once per promise: what was made good is not opened again because the order is still late."""
+    query = select(Recovery).where(Recovery.order_id == order.id).order_by(Recovery.id.desc())
+    past = session.scalars(query.execution_options(populate_existing=True)).all()
+    live = next((one for one in past if one.closed_at is None), None)
+    if live is not None:
+        if live.cause is Cause.LATE and cause is Cause.BROKEN:
+            live.cause = Cause.BROKEN
+        return
+    if any(one.cause is not Cause.COMPLAINT and _is_of(one, counted) for one in past):
+        return
+    recovery = open_case(session, order, cause, now, clock=clock)
+    if now - counted.promised_by > TOO_OLD:
+        # Nobody looked for a day: a text of ours would only be odd now.
+        recovery.next_step_at = None
+        case = Case(session=session, order=order, recovery=recovery, now=now)
+        case.somebody_must_phone("The promise broke more than a day ago, and nobody has said sorry.")
+
+
+def _is_of(recovery: Recovery, promise: Promise) -> bool:
+    return recovery.stage is not Stage.AVERTED and recovery.opened_at >= promise.made_at
+
+
+def note_facts(session: Session, order: Order, recovery: Recovery, now: datetime, *, links: Links) -> None:
+    """Goods that came late are the fix of a late order, whenever we hear of it; an order that was called off before
+    its promise passed needs no apology."""
+    if recovery.closed_at is not None or recovery.cause is Cause.COMPLAINT or order.status not in CLOSED:
+        return
+    case = Case(session=session, order=order, recovery=recovery, now=now, links=links)
+    if order.status is Status.CANCELLED:
+        if recovery.cause is Cause.LATE:
+            case.go(Fact.SAFE)
+        return
+    if order.delivered_at is None or recovery.stage in (Stage.FIXED_FIRST, Stage.FIXED):
+        return
+    if order.delivered_at > counted_promise(session, order).promised_by:
+        recovery.cause = Cause.BROKEN
+    elif recovery.stage is Stage.OPENED:
+        # It came in time after all, and nobody has said anything.
+        case.go(Fact.SAFE)
+        return
+    row = case.write(Step.FIXED, actor=CLOCK, at=order.delivered_at, text="Delivered.")
+    was_heard = recovery.stage is not Stage.OPENED
+    case.go(Fact.DELIVERED)
+    if was_heard:
+        asking.ask_whether_good(case, row, after=asking.AFTER_DELIVERY)
+
+
+def _ended(session: Session, order: Order, now: datetime, *, links: Links) -> None:
+    recovery = live_case(session, order.id)
+    is_late = order.delivered_at is not None and order.delivered_at > order.first_promised_by
+    if recovery is None and is_late:
+        counted = counted_promise(session, order)
+        if order.delivered_at and order.delivered_at > counted.promised_by:
+            # It broke and came between two looks.
+            watch = session.get(Watch, order.id)
+            clock = watch.clock if watch else ClockName.DEADLINE
+            _open(session, order, counted, now, cause=Cause.BROKEN, clock=clock)
+            recovery = live_case(session, order.id)
+    if recovery is not None:
+        note_facts(session, order, recovery, now, links=links)
+    elif order.status is Status.DELIVERED:
+        plan_survey(session, order, now)
