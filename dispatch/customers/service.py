@@ -31,6 +31,7 @@ USEFUL_FOR = {
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
 NEWS = timedelta(minutes=1)
+REPEATED = (NoticeKind.ON_ITS_WAY, NoticeKind.DELIVERED)
 OVERTAKEN = "later news overtook it"
 NO_LONGER_TRUE = "the order was cancelled meanwhile"
 # A notice that could not be written for this long is for a person to give.
@@ -73,11 +74,11 @@ def _relay(session: Session, event: OrderEvent, now: datetime, *, links: Links) 
 
 def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, *, links: Links) -> None:
     order = session.get_one(Order, event.order_id)
-    # Each attempt to deliver has its own "on its way"; everything else is said once per order.
+    # Each attempt to deliver has its own; a delivery that was taken back before its text left is told when it is true.
     earlier = select(func.count()).where(
         OrderEvent.order_id == order.id, OrderEvent.kind == event.kind, OrderEvent.id < event.id
     )
-    number = (session.scalar(earlier) or 0) + 1 if kind is NoticeKind.ON_ITS_WAY else 1
+    number = (session.scalar(earlier) or 0) + 1 if kind in REPEATED else 1
     same = select(Notice.id).where(Notice.order_id == order.id, Notice.kind == kind, Notice.round == number)
     if session.scalars(same).first() is not None:
         return

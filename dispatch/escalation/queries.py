@@ -236,6 +236,12 @@ def _page(row: Any) -> dict[str, Any]:
     }
 
 
+def is_help_asked(session: Session, order_id: int) -> bool:
+    """Whether somebody is being asked for help with an order, or has taken it."""
+    live = select(Escalation.id).where(Escalation.order_id == order_id, Escalation.state.in_(LIVE))
+    return session.scalars(live).first() is not None
+
+
 def get_escalation(session: Session, escalation_id: int) -> dict[str, Any]:
     """One escalation. Raises NotFound."""
     escalation = session.get(Escalation, escalation_id, populate_existing=True)

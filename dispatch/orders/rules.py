@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from datetime import timedelta
 
 
 class Status(enum.StrEnum):
@@ -92,6 +93,25 @@ PROCUREMENT: dict[Sourcing, frozenset[Sourcing]] = {
     Sourcing.IN_STOCK: frozenset(),
     Sourcing.SUBSTITUTED: frozenset(),
 }
+
+# For a moment what somebody did by a slip of the hand can be taken back: these moves, and news about a line, by the
+# kinds of their events. A failed attempt is not among them: the goods are somewhere, and somebody has to look.
+UNDO_FOR = timedelta(seconds=10)
+TAKEN_BACK = "taken_back"
+MOVE_OF_EVENT = {
+    "packed": Move.PACK,
+    "handed_over": Move.HAND_OVER,
+    "delivered": Move.DELIVER,
+    "cancelled": Move.CANCEL,
+}
+NEWS_EVENTS = frozenset({"line_searching", "line_reserved", "line_bought", "line_unavailable"})
+# What the house adds by itself in the same breath, for people at the desk: it goes with what is taken back.
+GOES_WITH_IT = frozenset({"phone_customer"})
+
+
+def may_be_taken_back(kind: str, *, is_from: bool, age: timedelta) -> bool:
+    """Whether an event of this kind, so long ago, can be taken back. `is_from`: it says what was before."""
+    return (kind in MOVE_OF_EVENT or kind in NEWS_EVENTS) and is_from and age <= UNDO_FOR
 
 
 def allowed_moves(status: Status) -> list[Move]:

@@ -74,9 +74,11 @@ def record(
     at: datetime,
     actor: str,
     data: Mapping[str, Any] | None = None,
-) -> None:
+) -> OrderEvent:
     """Append an event to an order's history."""
-    session.add(OrderEvent(order_id=order.id, at=at, actor=actor[:100], kind=kind, text=text, data=dict(data or {})))
+    event = OrderEvent(order_id=order.id, at=at, actor=actor[:100], kind=kind, text=text, data=dict(data or {}))
+    session.add(event)
+    return event
 
 
 def lock_order(session: Session, ref: str | None = None, *, order_id: int | None = None) -> Order:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -62,14 +64,15 @@ def record_news(
     now: datetime,
     *,
     actor: str,
+    before: Mapping[str, Any],
     asked: str = "",
 ) -> None:
-    """What has become of a line, once it is written there; the caller holds the order's lock."""
+    """What has become of a line, once it is written there, and `before`; the caller holds the order's lock."""
     where = f" at {supplier.name}" if supplier else ""
     if line.kept_until:
         where += f" until {local_text(line.kept_until, line.order.branch.timezone, now=now)}"
     text = SAID[news.state].format(title=line.title, where=where) + (f" {_sentence(news.note)}" if news.note else asked)
-    data = {"line_id": line.id, "supplier": news.supplier, "state": news.state.value}
+    data = {"line_id": line.id, "supplier": news.supplier, "state": news.state.value, "before": dict(before)}
     record(session, line.order, f"line_{news.state.value}", text, at=now, actor=actor, data=data)
     if supplier and news.state in ANSWERS:
         told = Told(

@@ -21,6 +21,7 @@ from .news import kept_until, record_news, why_given_up
 from .offers import take_up
 from .stock import available, find_stock, keep, make_stock, reallocate, reserved
 from .tables import Item, ItemSubstitute, ItemSupplier, Supplier
+from .undo import line_before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,12 +213,13 @@ def apply_news(session: Session, order: Order, line: Line, news: ProcurementNews
     }
     if all(getattr(line, name) == value for name, value in values.items()):
         return
+    before = line_before(line)
     is_given_up = news.state is Sourcing.UNAVAILABLE and line.sourcing is not Sourcing.UNAVAILABLE
     if line.sourcing is not news.state:
         line.sourcing_at = now
     for name, value in values.items():
         setattr(line, name, value)
-    record_news(session, line, news, supplier, now, actor=actor, asked=asked)
+    record_news(session, line, news, supplier, now, actor=actor, before=before, asked=asked)
     if is_given_up:
         take_up(session, order, line, now, actor=actor)
 

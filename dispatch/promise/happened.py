@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..foundation.hours import Span, overlap
+from ..orders.rules import TAKEN_BACK
 from .estimates import Kind
 
 CAME_IN = {"placed", "line_in_stock", "line_substituted"}
@@ -45,6 +46,12 @@ class Took:
 class _Errand:
     started_at: datetime
     supplier: str | None
+
+
+def that_held(events: Sequence[Happened]) -> list[Happened]:
+    """Without what was taken back a moment later: it never happened."""
+    gone = {event.data.get("event_id") for event in events if event.kind == TAKEN_BACK}
+    return [event for event in events if event.id not in gone]
 
 
 def steps_taken(events: Sequence[Happened], ready_at: Mapping[int, datetime]) -> list[Took]:

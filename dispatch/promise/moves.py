@@ -5,13 +5,15 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
 from ..orders.rules import IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import next_status, record, set_status
-from ..orders.tables import Order
+from ..orders.tables import Order, OrderEvent
+from ..orders.undo import order_before
 from ..procurement import stock
 from ..staff.rules import Skill
 from ..staff.service import active_person
@@ -31,16 +33,25 @@ class Request:
 def make_move(session: Session, order: Order, request: Request, now: datetime, *, actor: str) -> None:
     """Move an order along, with its event. Raises MoveNotAllowed or Invalid; nothing is changed then."""
     target = next_status(order, request.move)
-    {
+    before = before_move(order, request.move)
+    event = {
         Move.PACK: _pack,
         Move.HAND_OVER: _hand_over,
         Move.DELIVER: _deliver,
         Move.FAIL: _fail,
         Move.CANCEL: _cancel,
     }[request.move](session, order, request, now, actor)
+    if before is not None:
+        event.data = {**event.data, "before": before}
     set_status(order, target, now)
     order.version += 1
     session.flush()
+
+
+def before_move(order: Order, move: Move) -> dict[str, Any] | None:
+    """Where the order stood, so that a slip of the hand can be taken back; None where steps are filled in."""
+    is_filled_in = move is Move.DELIVER and order.status is not Status.OUT_FOR_DELIVERY
+    return None if is_filled_in else order_before(order)
 
 
 def _note(request: Request) -> str:
@@ -48,11 +59,11 @@ def _note(request: Request) -> str:
     return f" {note}" if note else ""
 
 
-def _pack(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
-    record(session, order, "packed", f"Packed.{_note(request)}", at=now, actor=actor)
+def _pack(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
+    return record(session, order, "packed", f"Packed.{_note(request)}", at=now, actor=actor)
 
 
-def _hand_over(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
+def _hand_over(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
     staff_id = request.staff_id if request.staff_id is not None else order.taker_id
     if staff_id is None:
         raise Invalid("staff_id", "who takes it to the customer? Give that person's id")
@@ -61,10 +72,10 @@ def _hand_over(session: Session, order: Order, request: Request, now: datetime, 
     stock.take(session, order, now)
     data = {"staff_id": carrier.id, "name": carrier.name}
     text = f"Handed over to {carrier.name}, on the way.{_note(request)}"
-    record(session, order, "handed_over", text, at=now, actor=actor, data=data)
+    return record(session, order, "handed_over", text, at=now, actor=actor, data=data)
 
 
-def _deliver(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
+def _deliver(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
     """A fact: whatever must have happened before is filled in, each with its own event."""
     pin = order.pin or ""
     if order.proof is Proof.PIN and not hmac.compare_digest((request.pin or "").strip().encode(), pin.encode()):
@@ -84,24 +95,24 @@ def _deliver(session: Session, order: Order, request: Request, now: datetime, ac
         order.handed_over_at = now
         # No "on its way" text for what has arrived: customers hear of the delivery itself.
         record(session, order, "left_unseen", "It had left the shop.", at=now, actor=actor)
-    record(session, order, "delivered", f"Delivered.{_note(request)}", at=now, actor=actor)
+    return record(session, order, "delivered", f"Delivered.{_note(request)}", at=now, actor=actor)
 
 
-def _fail(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
+def _fail(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
     reason = _required(request, "what went wrong at the door?")
     stock.put_back(session, order)
     order.carrier_id = None
     text = f"The attempt to deliver failed: {reason}.{_note(request)}"
-    record(session, order, "attempt_failed", text, at=now, actor=actor, data={"reason": reason})
+    return record(session, order, "attempt_failed", text, at=now, actor=actor, data={"reason": reason})
 
 
-def _cancel(session: Session, order: Order, request: Request, now: datetime, actor: str) -> None:
+def _cancel(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
     reason = _required(request, "why is it cancelled?")
     if order.status is Status.OUT_FOR_DELIVERY:
         stock.put_back(session, order)
     stock.release(session, [line.id for line in order.lines], now)
     text = f"Cancelled: {reason}.{_note(request)}"
-    record(session, order, "cancelled", text, at=now, actor=actor, data={"reason": reason})
+    return record(session, order, "cancelled", text, at=now, actor=actor, data={"reason": reason})
 
 
 def _required(request: Request, question: str) -> str:

@@ -15,7 +15,7 @@ from ..orders.rules import Status
 from ..orders.tables import Branch, Line, Order, OrderEvent
 from ..procurement.tables import Supplier
 from .estimates import Kind, far_apart
-from .happened import Happened, Took, minutes_within, steps_taken
+from .happened import Happened, Took, minutes_within, steps_taken, that_held
 from .lessons import Seen
 
 # So many orders at a time: a transaction of some tens of milliseconds.
@@ -54,7 +54,8 @@ def read_trails(session: Session, branch: Branch, *, after: int, limit: int) -> 
     ended = session.execute(query).all()
     if not ended:
         return [], after
-    ids = [order_id for _, order_id in ended]
+    # Delivered, taken back, and delivered again: one order.
+    ids = list(dict.fromkeys(order_id for _, order_id in ended))
     reader = _Reader(session, branch, ids)
     return [list(reader.steps(order_id)) for order_id in ids], ended[-1][0]
 
@@ -80,7 +81,7 @@ class _Reader:
         self._by_id = {shop.id: shop for shop in self._shops.values()}
 
     def steps(self, order_id: int) -> Iterator[Step]:
-        events = self._events.get(order_id, [])
+        events = that_held(self._events.get(order_id, []))
         ready_at = {row.id: row.ready_at for row in self._lines.values() if row.ready_at is not None}
         for took in steps_taken(events, ready_at):
             # A line that was taken out again since has no row to point to.

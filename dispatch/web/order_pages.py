@@ -13,13 +13,14 @@ from ..foundation.errors import Conflict, Invalid, MoveNotAllowed, StaleVersion
 from ..orders.rules import Move, Sourcing
 from ..orders.service import ProcurementNews, find_order, timeline
 from ..promise import service as promise
-from . import board, words
+from . import words
 from .auth import current_runtime as runtime
 from .forms import Complaints, local_field, local_instant, number
 from .line_forms import TypedChange, field_names, is_changed, shown_rows, typed_rows, wanted_lines
 from .order_view import order_page
 from .sessions import me, now, signed_in
 from .tables import Access
+from .undo_pages import NO_UNDO, said, undo_of
 
 Refusal = Invalid | StaleVersion | MoveNotAllowed | Conflict
 # In the order in which they stand on the page.
@@ -111,17 +112,14 @@ def save(ref: str, work: Callable[[Session], str], *, place: str = "") -> Respon
     and why not. `work` answers what to say."""
     try:
         with runtime().db.transaction() as session:
-            said = work(session)
+            done = work(session)
+            undo = undo_of(session, find_order(session, ref))
     except (Invalid, StaleVersion, MoveNotAllowed, Conflict) as error:
         return _refused(ref, error)
-    if request.form.get("from") != "board":
-        flash(said)
-        return redirect(f"/orders/{ref}{place}", 303)
-    if not request.headers.get("HX-Request"):
-        flash(said)
-        return redirect("/", 303)
-    with runtime().db.snapshot() as session:
-        return render_template("_said.html", text=said) + board.fragment(session)
+    if request.form.get("from") == "board":
+        return said(done, undo=undo, is_board=True)
+    flash(done, undo or NO_UNDO)
+    return redirect(f"/orders/{ref}{place}", 303)
 
 
 def _refused(ref: str, error: Refusal) -> ResponseReturnValue:

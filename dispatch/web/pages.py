@@ -26,6 +26,7 @@ from . import (
     staff_pages,
     stock_pages,
     texts_page,
+    undo_pages,
 )
 from .auth import public
 from .sessions import current_user
@@ -33,8 +34,8 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, search_page, intake, order_pages, offer_pages, call_pages, plan_pages, people_pages,
-    stock_pages, texts_page, report_pages, staff_pages, customer_pages,
+    login, setup, board, search_page, intake, order_pages, undo_pages, offer_pages, call_pages, plan_pages,
+    people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
     settings_pages, access_pages,
 )  # fmt: skip
 
