@@ -19,6 +19,7 @@ from ..staff.service import NewStaff
 from ..staff.tables import Staff
 from . import words
 from .auth import current_runtime as runtime
+from .day_view import days
 from .forms import complaints_of, local_instant
 from .people_view import everybody, state_words
 from .sessions import me, now, signed_in
@@ -28,7 +29,9 @@ from .tables import Access
 MAIN = "main"
 FIELDS = ("name", "phone", "role", "shifts", "until", "reason", "starts_at", "ends_at")
 SPANS = {"30": "30 minutes", "60": "1 hour", "120": "2 hours", "rest": "the rest of today"}
-ASKS = {"Pause": "Pause", "Go home": "Going home:", "Save": "Change"}
+ASKS = {"Pause": "Pause", "Go home": "Going home:", "Save": "Change", "End the shift": "End the shift of"}
+# What is written under the strips, and how far along: hours of a day of 1440 minutes.
+HOURS = [(hour * 60, f"{hour:02d}") for hour in range(0, 25, 6)]
 Refusal = Invalid | Conflict
 
 
@@ -41,6 +44,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/people/<int:staff_id>/home", view_func=go_home, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>/back", view_func=end_pause, methods=["POST"])
     app.add_url_rule("/people/<int:staff_id>/shifts", view_func=add_shift, methods=["POST"])
+    app.add_url_rule("/people/<int:staff_id>/shifts/<int:shift_id>/end", view_func=end_shift, methods=["POST"])
 
 
 @signed_in(Access.READER)
@@ -54,9 +58,13 @@ def _page(refusal: Refusal | None = None, *, staff_id: int | None = None) -> Res
     with runtime().db.snapshot() as session:
         timezone = get_branch(session, MAIN).timezone
         shapes = everybody(session, now())
+        strips = days(session, now())
     page = render_template(
         "people.html",
-        people=[{**shape, "state": state_words(shape, timezone, now())} for shape in shapes],
+        people=[
+            {**shape, "state": state_words(shape, timezone, now()), "day": strips[int(shape["id"])]} for shape in shapes
+        ],
+        hours=HOURS,
         roles=[(role.value, words.ROLES[role]) for role in Role],
         spans=SPANS.items(),
         zone=timezone,
@@ -194,3 +202,13 @@ def add_shift(staff_id: int) -> ResponseReturnValue:
         return f"The shift until {words.clock_words(shift.ends_at, timezone, now=now())} is added."
 
     return _save(work, staff_id=staff_id)
+
+
+@signed_in(Access.OPS)
+def end_shift(staff_id: int, shift_id: int) -> ResponseReturnValue:
+    """An extra shift ends now, or does not take place."""
+
+    def work(session: Session) -> str:
+        return f"The extra shift of {absence.end_shift(session, shift_id, now(), say=typed_say()).name} is ended."
+
+    return _guarded(work, staff_id, deed="End the shift")
