@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from .foundation.clock import Clock, SystemClock
+from sqlalchemy import text
+
+from .foundation.clock import Clock, SharedClock, SystemClock
 from .foundation.db import Database
 from .foundation.errors import ConfigurationError
 from .foundation.settings import Settings
@@ -42,4 +45,22 @@ def build_runtime(settings: Settings) -> Runtime:
             ["TWILIO_ACCOUNT_SID: not set, so no text can be sent; `dispatch up` simulates phones instead"]
         )
     gateway = build_gateway(settings.twilio, concurrency=settings.worker_concurrency)
-    return Runtime(settings=settings, db=Database(settings.database_url), clock=SystemClock(), texts=gateway)
+    db = Database(settings.database_url)
+    return Runtime(settings=settings, db=db, clock=clock_of(db), texts=gateway)
+
+
+def clock_of(db: Database, *, own: Clock | None = None) -> Clock:
+    """The clock of every process that works on a database. `own`: this machine's, as far as it can be trusted.
+
+    On PostgreSQL there may be many machines, and what one writes down (a lease, when to look, when a text is due) the
+    others compare with their own time: all of them go by the database's. SQLite is on the machine itself.
+    """
+    if db.is_sqlite:
+        return own or SystemClock()
+
+    def ask() -> datetime:
+        with db.snapshot() as session:
+            at: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return at.astimezone(UTC)
+
+    return SharedClock(ask, own=own)

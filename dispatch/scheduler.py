@@ -16,7 +16,7 @@ import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from . import rounds
-from .foundation.clock import monotonic
+from .foundation.clock import SystemClock, monotonic
 from .foundation.db import WAKE_CHANNEL
 from .foundation.errors import Unavailable
 from .foundation.log import get_logger
@@ -128,7 +128,9 @@ class Worker:
 
     def _schedule(self, name: str, at: datetime) -> None:
         if not self._stopping.is_set():
-            self._scheduler.modify_job(name, next_run_time=at)
+            # APScheduler goes by the machine's own clock, which may differ from the one that all machines share.
+            wait = at - self._runtime.clock.now()
+            self._scheduler.modify_job(name, next_run_time=SystemClock().now() + wait)
 
     def _turn(self, name: str) -> None:
         again = self._duties[name].run()

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from .errors import Unavailable
+
+# What two looks at two clocks may differ by, and nobody minds.
+JITTER = timedelta(milliseconds=100)
+ASK_EVERY_SECONDS = 60.0
+ASK_AFTER_FAILURE_SECONDS = 5.0
 
 
 class Clock(Protocol):
@@ -18,6 +27,53 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+class SharedClock:
+    """The machine's own clock, set right by one that all machines can ask: leases and timetables are compared.
+
+    `ask` answers an aware instant, and raises Unavailable when it can't: then what was known last is good enough, and
+    it is asked again soon. It is asked once a minute, and at once when the machine's clock was moved (or the machine
+    slept), by one thread; the others don't wait for it.
+    """
+
+    def __init__(self, ask: Callable[[], datetime], *, own: Clock | None = None) -> None:
+        self._ask = ask
+        self._own = own or SystemClock()
+        self._ahead = timedelta(0)
+        self._asked_at: tuple[datetime, float] | None = None
+        self._ask_again = 0.0
+        self._asking = threading.Lock()
+
+    def now(self) -> datetime:
+        if self._is_due() and self._asking.acquire(blocking=False):
+            try:
+                self._compare()
+            finally:
+                self._asking.release()
+        return self._own.now() + self._ahead
+
+    def _is_due(self) -> bool:
+        if monotonic() >= self._ask_again:
+            return True
+        if self._asked_at is None:
+            return False
+        wall, steady = self._asked_at
+        return abs((self._own.now() - wall).total_seconds() - (monotonic() - steady)) > JITTER.total_seconds()
+
+    def _compare(self) -> None:
+        before = self._own.now()
+        try:
+            shared = self._ask()
+        except Unavailable:
+            self._ask_again, self._asked_at = monotonic() + ASK_AFTER_FAILURE_SECONDS, None
+            return
+        after = self._own.now()
+        ahead = shared - (before + (after - before) / 2)
+        # A few milliseconds are the way there and back: following them would make the clock stumble.
+        if abs(ahead - self._ahead) > JITTER:
+            self._ahead = ahead
+        self._ask_again, self._asked_at = monotonic() + ASK_EVERY_SECONDS, (after, monotonic())
 
 
 class ManualClock:
