@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
+from .phrase_rules import Language
 from .rules import Channel, Hold, Kind, TextState
 
 
@@ -158,3 +159,16 @@ class Consent(Base):
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class OwnWords(Base):
+    """A shop's own words for one kind of text to its customers, in one language."""
+
+    __tablename__ = "own_words"
+    __table_args__ = (one_of("language", Language),)
+
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branches.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    language: Mapped[Language] = mapped_column(ByValue(Language), primary_key=True)
+    text: Mapped[str] = mapped_column(String(500))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
