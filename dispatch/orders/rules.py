@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 
@@ -107,6 +108,32 @@ MOVE_OF_EVENT = {
 NEWS_EVENTS = frozenset({"line_searching", "line_reserved", "line_bought", "line_unavailable"})
 # What the house adds by itself in the same breath, for people at the desk: it goes with what is taken back.
 GOES_WITH_IT = frozenset({"phone_customer"})
+
+NOTE, PHONED = "note", "phoned"
+# Events that ask a person to phone somebody: the customer, or people who were passed over.
+ASKS_TO_PHONE = {"phone_customer": True, "substitution_expired": True, "spared": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToPhone:
+    """Why somebody must be phoned, and whether that is the customer."""
+
+    text: str
+    is_customer: bool
+
+
+def still_to_phone(events: Iterable[tuple[int, str, str, int | None]]) -> tuple[ToPhone, ...]:
+    """What is left of the calls an order's history asks for. `events`: (id, kind, text, the event it takes back), in
+    order; a call that went with something is over when that is taken back."""
+    left: dict[int, ToPhone] = {}
+    for number, kind, text, undone in events:
+        if kind in ASKS_TO_PHONE:
+            left[number] = ToPhone(text=text, is_customer=ASKS_TO_PHONE[kind])
+        elif kind == PHONED:
+            left.clear()
+        elif undone is not None:
+            left = {asked: each for asked, each in left.items() if asked < undone}
+    return tuple(left.values())
 
 
 def may_be_taken_back(kind: str, *, is_from: bool, age: timedelta) -> bool:

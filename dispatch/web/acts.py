@@ -17,6 +17,8 @@ NEXT_NEWS = {
     Sourcing.RESERVED: Sourcing.BOUGHT,
 }
 ACCEPTED = "accepted"
+# Moves that can be made for several orders together: the others need a reason of each customer's own.
+TOGETHER = (Move.PACK, Move.HAND_OVER, Move.DELIVER)
 LOOK, BOUGHT = "look", "bought"
 
 

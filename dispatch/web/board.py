@@ -6,7 +6,9 @@ from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from . import alarms, board_view
+from ..promise.rules import Level
+from . import alarms, board_view, words
+from .acts import TOGETHER
 from .auth import current_runtime as runtime
 from .sessions import me, now, signed_in
 from .stock_view import has_suppliers
@@ -25,10 +27,21 @@ def fragment(session: Session) -> str:
     """The list with its version, as it stands at this instant."""
     bars = alarms.bars(session, now(), runtime().settings)
     found = board_view.groups(session, now(), runtime().links)
-    counts = {group.key: len(group.rows) for group in found}
-    version = _version(session, bars)
-    page = {"groups": found, "counts": counts, "bars": bars, "version": version, "can_act": me().may(Access.OPS)}
-    return render_template("_board.html", **page, is_bare=not found and not has_suppliers(session))
+    rows = [row for group in found for row in group.rows]
+    can_act = me().may(Access.OPS)
+    return render_template(
+        "_board.html",
+        groups=found,
+        count=len(rows),
+        danger=sum(row.is_in_danger for row in rows),
+        watch=sum(row.level is Level.WATCH for row in rows),
+        bars=bars,
+        version=_version(session, bars),
+        can_act=can_act,
+        together=[(move.value, words.MOVES[move]) for move in TOGETHER if any(move in row.can.split() for row in rows)],
+        carriers=list({person.id: person for row in rows if row.act for person in row.act.people}.values()),
+        is_bare=not found and not has_suppliers(session),
+    )
 
 
 def _version(session: Session, bars: list[alarms.Bar]) -> str:

@@ -15,14 +15,16 @@ from ..escalation.queries import board_orders
 from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation, Page
 from ..foundation.tokens import Links
+from ..orders.desk import to_phone
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Order, OrderEvent
 from ..orders.wording import first_name
+from ..procurement.substitution_rules import OfferState
 from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import ExtraShift, Pause, Staff
 from . import words
-from .acts import Act, Carrier, next_act
+from .acts import TOGETHER, Act, Carrier, next_act
 from .people_view import carriers, everybody
 from .plan_view import plan_words, short_plans
 
@@ -50,11 +52,27 @@ class Row:
     is_taken: bool
     branch: str
     act: Act | None
+    can: str
+    asked: str
+    to_phone: str
+    phone: str
+    address: str
+    is_past: bool
 
     @property
     def group(self) -> str:
-        """Red is for a promise in danger that nobody has taken, or that can no longer be kept."""
+        """Red is for a promise in danger that nobody has taken, or that can no longer be kept.
+
+        Goods that the customer must choose wait for them, whatever the clock says, until the promise has passed.
+        """
+        if self.asked and not self.is_past:
+            return "waiting"
         return "taken" if self.is_taken and self.level is Level.AT_RISK else GROUP_OF[self.level]
+
+    @property
+    def is_in_danger(self) -> bool:
+        """Whether it counts as at risk, in whichever group it stands."""
+        return GROUP_OF[self.level] == "danger" and self.group != "taken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +93,13 @@ class Help:
     is_unanswered: bool
 
 
-GROUPS = (("danger", "At risk"), ("taken", "Tight, but somebody has it"), ("watch", "Watch"), ("calm", "On track"))
+GROUPS = (
+    ("danger", "At risk"),
+    ("waiting", "Waiting for the customer's answer"),
+    ("taken", "Tight, but somebody has it"),
+    ("watch", "Watch"),
+    ("calm", "On track"),
+)
 GROUP_OF = {Level.LATE: "danger", Level.AT_RISK: "danger", Level.WATCH: "watch", Level.ON_TRACK: "calm"}
 
 
@@ -108,6 +132,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     people = everybody(session, now)
     helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
     plans = short_plans(session, [shape["ref"] for shape in shapes])
+    calls = phone_words(session, shapes)
     rows = []
     for shape in shapes:
         branch = branches[shape["branch"]]
@@ -115,6 +140,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
         act = next_act(shape, able, is_board=True)
         named = branch.name if len(branches) > 1 else ""
         row = _row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named)
+        row = replace(row, to_phone=calls.get(row.ref, ""))
         who, by = plans.get(row.ref, ("", now))
         # Whom the plan counts on is worth saying only while nobody has it and nobody is asked.
         rows.append(row if row.who or not who else replace(row, who=plan_words(who, by, branch.timezone, now)))
@@ -143,7 +169,32 @@ def _row(
         is_taken=is_taken(shape),
         branch=branch,
         act=act,
+        can=" ".join(move for move in shape["allowed_moves"] if move in TOGETHER),
+        asked=asked_words(shape, timezone, now),
+        to_phone="",
+        phone=shape["customer"]["phone"],
+        address=shape["address"]["text"],
+        is_past=now > promised_by,
     )
+
+
+def asked_words(shape: Mapping[str, Any], timezone: str, now: datetime) -> str:
+    """Until when the customer may choose something else; empty when nothing is open."""
+    offers = [line["substitution_offer"] for line in shape["lines"] if line["substitution_offer"]]
+    until = [words.instant(offer["reply_by"]) for offer in offers if offer["state"] == OfferState.OPEN]
+    return f"asked until {words.clock_words(min(filter(None, until)), timezone, now=now)}" if any(until) else ""
+
+
+def phone_words(session: Session, shapes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """By ref, whom a person must phone; whoever was passed over only while help is still being asked for."""
+    asking = {shape["ref"] for shape in shapes if (shape["escalation"] or {}).get("state") in ASKING}
+    found = {}
+    for ref, asked in to_phone(session, [shape["ref"] for shape in shapes]).items():
+        if any(each.is_customer for each in asked):
+            found[ref] = "phone the customer"
+        elif ref in asking:
+            found[ref] = "phone whom we can't text"
+    return found
 
 
 def status_words(shape: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ..escalation.rules import Answer, EscalationState, Need
 from ..foundation.tokens import Links
 from ..messaging.queries import OUT, Message, list_messages
 from ..messaging.rules import Hold, Kind, TextState
+from ..orders.desk import to_phone
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
 from ..procurement.tables import Item, Supplier
@@ -40,6 +41,8 @@ KINDS = {
 # Whoever holds a signed token may answer: a list that readers see must not hand it out.
 TOKEN = re.compile(r"([?&][tk]=)[A-Za-z0-9_-]+")
 MOST_ITEMS = 500
+# So many events at once; earlier ones are folded away.
+RECENT = 15
 BAD = {TextState.UNDELIVERED, TextState.FAILED, TextState.HELD, TextState.EXPIRED}
 
 
@@ -95,7 +98,9 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
             {"at": place.short(event["at"]), "iso": event["at"], "actor": event["actor"], "text": event["text"]}
             for event in reversed(history)
         ],
+        "recent": RECENT,
         "seen": len(history),
+        "to_phone": to_phone(session, [order.ref]).get(order.ref, ()) if order.status not in CLOSED else (),
         "pin": order.pin,
         "may_change_lines": order.status in CHANGEABLE,
         "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
@@ -219,6 +224,10 @@ def text_view(message: Message, place: Place) -> dict[str, Any]:
         "state": words.TEXT_STATES[state] if state else "received",
         "is_bad": state in BAD,
         "error": _why_not(message),
+        "receipts": [
+            {"at": place.short(receipt.at), "status": receipt.status, "code": receipt.error_code}
+            for receipt in message.receipts
+        ],
     }
 
 

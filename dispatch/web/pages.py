@@ -13,6 +13,7 @@ from . import (
     board,
     call_pages,
     customer_pages,
+    desk_pages,
     intake,
     login,
     offer_pages,
@@ -26,7 +27,9 @@ from . import (
     staff_pages,
     stock_pages,
     texts_page,
+    together,
     undo_pages,
+    wording_pages,
 )
 from .auth import public
 from .sessions import current_user
@@ -34,9 +37,9 @@ from .sessions import current_user
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
-    login, setup, board, search_page, intake, order_pages, undo_pages, offer_pages, call_pages, plan_pages,
-    people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
-    settings_pages, access_pages,
+    login, setup, board, search_page, intake, together, order_pages, desk_pages, undo_pages, offer_pages, call_pages,
+    plan_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
+    settings_pages, access_pages, wording_pages,
 )  # fmt: skip
 
 

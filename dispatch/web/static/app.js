@@ -88,6 +88,8 @@
   const enter = (row) => row && row.querySelector(".what a").focus();
   // The next move of the row that has the focus, if that is what the letter means.
   const move = (name) => {
+    const bar = picked().length ? document.querySelector(`#together [data-for="${name}"]:not([hidden])`) : null;
+    if (bar) return bar.matches("button") ? bar.click() : bar.querySelector("select").focus();
     const row = rowOf(document.activeElement), button = row && row.querySelector("[data-does]");
     if (!row) return rows().length ? tell("Choose an order first: press the arrow down.") : null;
     if (!button) return tell("There is nothing to do for it from here: Enter opens it.");
@@ -95,6 +97,18 @@
     const who = row.querySelector(".do select");
     return who && who.options.length > 1 ? who.focus() : button.click();
   };
+  // Several at once: the bar offers what at least one of them can do.
+  const picked = () => [...document.querySelectorAll(".pick input:checked")];
+  const offer = () => {
+    const all = picked(), bar = $("together");
+    if (!bar) return;
+    const can = new Set(all.flatMap((box) => box.dataset.can.split(" ")));
+    bar.querySelectorAll("[data-for]").forEach((part) => { part.hidden = !can.has(part.dataset.for); });
+    bar.querySelector("[data-count]").textContent = can.has("pack") || can.has("hand_over") || can.has("deliver")
+      ? `${all.length} selected:` : `${all.length} selected: nothing can be done for them together.`;
+  };
+  document.addEventListener("change", (event) => { if (event.target.closest(".pick")) offer(); });
+  document.addEventListener("reset", (event) => { if (event.target.id === "together") setTimeout(offer); });
   const DOES = {
     search: () => { $("search").focus(); $("search").select(); },
     new: () => location.assign("/orders/new"),
@@ -111,8 +125,12 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const here = document.activeElement, step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Enter" && here.matches(".row .do select")) { event.preventDefault(); here.form.requestSubmit(); return; }
-    if (here.matches(TYPED)) return;
+    if (event.key === "Enter" && here.matches(".row .do select, #together select")) {
+      event.preventDefault();
+      here.form.requestSubmit(here.parentElement.querySelector("button"));
+      return;
+    }
+    if (here.matches(TYPED) && !here.closest(".pick")) return;
     if (step) {
       const all = rows(), row = rowOf(here), next = row ? all[all.indexOf(row) + step] : here === document.body && all[0];
       if (next) { event.preventDefault(); enter(next); }
@@ -124,12 +142,15 @@
     (DOES[name] || (() => move(name)))();
   });
   // A row that has gone leaves the focus where it was, not at the top of the page.
-  let spot = null;
+  let spot = null, ticked = [];
   document.addEventListener("htmx:beforeSwap", () => {
+    ticked = picked().map((box) => box.id);
     const row = rowOf(document.activeElement);
     if (row) spot = rows().indexOf(row);
   });
   document.addEventListener("htmx:afterSettle", () => {
+    ticked.forEach((id) => { if ($(id)) $(id).checked = true; });
+    offer();
     if (spot !== null && document.activeElement === document.body) enter(rows()[Math.min(spot, rows().length - 1)]);
     spot = null;
   });

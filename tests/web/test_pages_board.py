@@ -1,0 +1,184 @@
+"""The board's newer hands: several orders together, undo, who must be phoned, and who is waited for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from dispatch.messaging.service import opt_out
+from dispatch.orders.rules import Move, Sourcing
+from dispatch.orders.service import ProcurementNews, find_order, record, timeline
+from dispatch.orders.tables import Order
+from dispatch.promise import service as promise
+from dispatch.web.tables import Access
+from tests import factories
+from tests.web.test_pages_kit import Desk, desk, let_in
+
+__all__ = ["desk"]
+UNDO = re.compile(r'action="(/orders/\w+/undo/\d+\?version=\d+)"')
+
+
+def order(desk: Desk, *moves: Move, **more: object) -> str:
+    now = desk.clock.now()
+    with desk.db.transaction() as session:
+        made = factories.make_order(session, now, factories.when(now, "19:00"), **{"sku": "atlas", **more})
+        for move in moves:
+            promise.move(session, made.ref, move, now, actor="desk", staff_id=1 if move is Move.HAND_OVER else None)
+        return made.ref
+
+
+def pick(desk: Desk, ref: str, *, version: int | None = None) -> str:
+    with desk.db.snapshot() as session:
+        return f"{ref}.{version or find_order(session, ref).version}"
+
+
+def status(desk: Desk, ref: str) -> str:
+    with desk.db.snapshot() as session:
+        return find_order(session, ref).status.value
+
+
+def row(desk: Desk, ref: str) -> str:
+    text = desk.get("/board/rows").text
+    return text[text.index(f'id="row-{ref}"') :].split("</li>")[0]
+
+
+# --- several together ------------------------------------------------------------------------------------------------
+
+
+def test_several_are_moved_and_each_says_what_became_of_it(desk: Desk) -> None:
+    packed, fine, stale = order(desk, Move.PACK), order(desk), order(desk)
+    picks = [pick(desk, packed), pick(desk, fine), pick(desk, stale, version=9), "ZZZZ.1", pick(desk, fine), "x"]
+    text = desk.post("/orders/together", {"move": "pack", "pick": picks}, page="/").text
+    assert "1 done, 4 not" in text
+    for words in ("Is packed.", f"Order {packed} is ready", "was changed since you read it", "There is no order ZZZZ"):
+        assert words in text
+    assert [status(desk, ref) for ref in (packed, fine, stale)] == ["ready", "ready", "packing"]
+    # Each can be taken back from there.
+    assert len(UNDO.findall(text)) == 1
+    desk.post(UNDO.findall(text)[0], {}, page="/")
+    assert status(desk, fine) == "packing"
+
+
+def test_those_on_the_way_are_handed_over_and_delivered_but_for_what_needs_a_pin(desk: Desk) -> None:
+    refs = [order(desk, Move.PACK), order(desk, Move.PACK, proof="pin")]
+    form = {"move": "hand_over", "staff_id": "1", "pick": [pick(desk, ref) for ref in refs]}
+    assert "2 done" in desk.post("/orders/together", form, page="/").text
+    text = desk.post("/orders/together", {"move": "deliver", "pick": [pick(desk, ref) for ref in refs]}, page="/").text
+    assert "1 done, 1 not" in text
+    assert "It needs the PIN" in text
+    assert [status(desk, ref) for ref in refs] == ["delivered", "out_for_delivery"]
+
+
+def test_nothing_ticked_and_moves_that_need_a_reason(desk: Desk) -> None:
+    assert "tick some orders" in desk.post("/orders/together", {"move": "pack"}, page="/").text
+    ref = order(desk)
+    answer = desk.post("/orders/together", {"move": "cancel", "pick": pick(desk, ref)}, page="/")
+    assert answer.status_code == 422
+    let_in(desk.db, desk.clock, desk.browser, Access.READER)
+    assert 'name="pick"' not in desk.get("/").text
+
+
+# --- undo ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_move_on_the_board_can_be_undone_from_what_is_said(desk: Desk) -> None:
+    ref = order(desk)
+    form = {"move": "pack", "version": "1", "from": "board"}
+    said = desk.post(f"/orders/{ref}/moves", form, page="/", HX_Request="true").text
+    answer = desk.post(UNDO.findall(said)[0], {"from": "board"}, page="/", HX_Request="true")
+    assert f"{ref}: taken back." in answer.text
+    assert "Mark packed" in row(desk, ref)
+    # Without a script the next page says it, once, and too late says so.
+    desk.post(f"/orders/{ref}/moves", {**form, "version": "3"}, page="/")
+    path = UNDO.findall(desk.get("/").text)[0]
+    assert UNDO.findall(desk.get("/").text) == []
+    desk.clock.advance(seconds=11)
+    desk.post(path, {"from": "order"}, page="/")
+    assert "that goes for 10 seconds" in desk.get(f"/orders/{ref}").text
+    assert status(desk, ref) == "ready"
+
+
+def test_no_undo_is_offered_for_what_the_customer_is_told(desk: Desk) -> None:
+    ref = order(desk, Move.PACK)
+    form = {"move": "hand_over", "staff_id": "1", "version": "2", "from": "board"}
+    assert not UNDO.findall(desk.post(f"/orders/{ref}/moves", form, page="/", HX_Request="true").text)
+    silent = order(desk, Move.PACK)
+    with desk.db.transaction() as session:
+        opt_out(session, find_order(session, silent).customer_phone, desk.clock.now(), "STOP")
+    assert UNDO.findall(desk.post(f"/orders/{silent}/moves", form, page="/", HX_Request="true").text)
+
+
+# --- who must be phoned, who is waited for ---------------------------------------------------------------------------
+
+
+def test_whom_somebody_must_phone_stands_there_until_it_is_ticked_off(desk: Desk) -> None:
+    ref = desk.ref
+    with desk.db.transaction() as session:
+        line_id = find_order(session, ref).lines[0].id
+        news = ProcurementNews(state=Sourcing.UNAVAILABLE, note="nobody has it")
+        promise.procure(session, ref, line_id, news, desk.clock.now(), actor="desk")
+    assert "phone the customer" in row(desk, ref)
+    assert "There is nothing to offer instead" in desk.get(f"/orders/{ref}").text
+    desk.post(f"/orders/{ref}/phoned", {"note": "Wants to wait."}, page=f"/orders/{ref}")
+    assert "phone the customer" not in row(desk, ref)
+    with desk.db.snapshot() as session:
+        assert timeline(session, ref)[-1]["text"] == "Phoned the customer. Wants to wait."
+    desk.post(f"/orders/{ref}/phoned", {}, page=f"/orders/{ref}")
+    assert "ticked off already" in desk.get(f"/orders/{ref}").text
+    # Who was passed over matters while help is asked for: nobody asks here.
+    with desk.db.transaction() as session:
+        record(session, find_order(session, ref), "spared", "Phone them.", at=desk.clock.now(), actor="clock")
+    assert "phone whom" not in row(desk, ref)
+
+
+def test_an_order_that_waits_for_its_customer_stands_in_a_group_of_its_own(desk: Desk) -> None:
+    now = desk.clock.now()
+    with desk.db.transaction() as session:
+        factories.make_item(session, now, "physics-1", on_hand=1)
+        factories.make_item(session, now, "physics-2", suppliers=("city-books",), substitutes=("physics-1",))
+        line_id = find_order(session, desk.ref).lines[0].id
+        news = ProcurementNews(state=Sourcing.UNAVAILABLE, note="nobody has it")
+        promise.procure(session, desk.ref, line_id, news, now, actor="desk")
+    text = desk.get("/").text
+    assert text.index("Waiting for the customer") < text.index(f'id="row-{desk.ref}"')
+    assert "asked until" in row(desk, desk.ref)
+    assert 'data-danger="1"' in text
+
+
+def test_notes_are_written_down(desk: Desk) -> None:
+    page = f"/orders/{desk.ref}"
+    desk.post(f"{page}/notes", {"note": " Rings the bell \n twice. ", "desk": "1"}, page=page)
+    assert "Rings the bell twice." in desk.get(page).text
+    answer = desk.post(f"{page}/notes", {"note": " ", "desk": "1"}, page=page)
+    assert answer.status_code == 422
+    assert 'id="note-desk-error"' in answer.text
+    assert "has more than 1000" in desk.post(f"{page}/notes", {"note": "x" * 1001, "desk": "1"}, page=page).text
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/orders?q=arjun"])
+def test_the_number_of_queries_does_not_grow_with_the_orders(desk: Desk, path: str) -> None:
+    def asked() -> int:
+        said: list[str] = []
+
+        def note(*arguments: Any) -> None:
+            said.append(arguments[2])
+
+        event.listen(desk.db.engine, "before_cursor_execute", note)
+        assert desk.get(path).status_code == 200
+        event.remove(desk.db.engine, "before_cursor_execute", note)
+        return len(said)
+
+    for _ in range(4):
+        order(desk)
+    few = asked()
+    for _ in range(25):
+        order(desk)
+    with desk.db.snapshot() as session:
+        assert len(session.scalars(select(Order.id)).all()) == 30
+    assert asked() == few
