@@ -1,121 +1,182 @@
-"""The page that says whether the clock can be believed: what it called sure, and what of that was kept."""
+"""The morning report: what was promised, what was kept, what broke the rest; as a page and as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+import csv
+import io
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, render_template, request
+from flask import Flask, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from ..foundation.errors import Invalid
 from ..orders.branches import get_branch
 from ..orders.tables import Branch
-from ..promise.calibration import Kept, Learned, learned, promises_kept, steps_kept, weeks_kept
-from ..promise.estimates import DISTANCE_BANDS_KM, Kind
+from ..promise.calibration import promises_kept
+from ..reports import service
+from ..reports.queries import Row, open_today, promise_rows, shop_answers, today
+from ..reports.rules import A_DAY, LONGEST_DAYS, Days, Outcome, Span, days_of
+from . import report_view as view
+from .api_reports import promise_report
 from .auth import current_runtime as runtime
-from .sessions import now, signed_in
+from .clock_page import clock_report, promise_words
+from .sessions import me, now, signed_in
 from .tables import Access
 
 MAIN = "main"
-WEEKS = 12
-KINDS = {
-    Kind.PROCURE: "Buying elsewhere",
-    Kind.PACK: "Packing",
-    Kind.TRAVEL: "The way to the customer",
-    Kind.HANDOVER: "Handing over",
-}
-HOURS = ("at night", "in the morning", "at midday", "in the afternoon", "in the evening")
-# How sure a promise was called when it was given, and how that is said.
-CALLED = {
-    0.9: "we called 90 %",
-    0.5: "that only the likely lengths would have kept",
-    0.0: "that were given although the clock said no",
-}
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
+MOST_BROKEN = 60
+COLUMNS = (
+    "ref",
+    "branch",
+    "first_promised_by",
+    "promised_by",
+    "delivered_at",
+    "kept",
+    "kept_as_repromised",
+    "ending",
+    "binding_clock",
+    "cause",
+    "said",
+)
+# What a spreadsheet would take for a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def register(app: Flask) -> None:
-    """Hang the page."""
+    """Hang the report, its file, and the page on the clock."""
+    app.add_url_rule("/reports", view_func=report)
+    app.add_url_rule("/reports/text", view_func=switch_text, methods=["POST"])
+    app.add_url_rule("/reports.csv", view_func=report_csv)
     app.add_url_rule("/reports/clock", view_func=clock_report)
 
 
+def _day(name: str, default: date) -> date:
+    """A day out of the address. Raises Invalid naming it."""
+    text = request.args.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(name, "is not a day: write it like 2026-11-24") from error
+    if not EARLIEST <= day <= LATEST:
+        raise Invalid(name, "is not a day of this century")
+    return day
+
+
+def _span() -> Span:
+    text = request.args.get("span") or Span.DAY.value
+    if text not in set(Span):
+        raise Invalid("span", f"is none: give one of {', '.join(Span)}")
+    return Span(text)
+
+
 @signed_in(Access.READER)
-def clock_report() -> ResponseReturnValue:
-    """What was called sure and what was kept, of promises and of steps, and what the clock reckons with now."""
+def report() -> ResponseReturnValue:
+    """A day, a week or a month; without any, yesterday and what is open today."""
+    span, code = _span(), request.args.get("branch") or MAIN
     with runtime().db.snapshot() as session:
-        branch = get_branch(session, request.args.get("branch", MAIN))
-        weeks = weeks_kept(session, branch, since=now() - timedelta(weeks=WEEKS))
-        return render_template(
-            "report_clock.html",
-            branch=branch.code,
-            branches=[(row.code, row.name) for row in session.scalars(select(Branch).order_by(Branch.id))],
-            promises=promise_words(promises_kept(session, branch.id, now())),
-            kinds=kind_views(steps_kept(session, branch.id), learned(session, branch)),
-            weeks=[(week, [week_cell(kinds.get(kind)) for kind in KINDS]) for week, kinds in weeks.items()],
-            kind_names=list(KINDS.values()),
-        )
-
-
-def percent(share: float) -> str:
-    """ "91 %"; what is not all is not said to be all, and what is not nothing not nothing."""
-    return f"{min(max(round(share * 100), int(share > 0)), 99 if share < 1 else 100)} %"
-
-
-def promise_words(kept: Mapping[float, Kept]) -> list[str]:
-    """ "Of the promises we called 90 %, we kept 91 % (41 of 45)." """
-    return [
-        f"Of the promises {words}, we kept {percent(kept[called].share)} ({kept[called].kept} of {kept[called].total})."
-        for called, words in CALLED.items()
-        if called in kept
-    ]
-
-
-def week_cell(kept: Kept | None) -> dict[str, Any] | None:
-    """A week's share of one kind; None when there was nothing."""
-    if kept is None:
-        return None
-    return {"share": percent(kept.share), "width": round(kept.share * 100), "of": f"{kept.kept} of {kept.total}"}
-
-
-def kind_views(kept: Mapping[Kind, Kept], groups: Iterable[Learned]) -> list[dict[str, Any]]:
-    """For each kind that was ever seen: how often its lengths were kept, and what is reckoned with now."""
-    rows: dict[Kind, list[dict[str, Any]]] = {}
-    for group in groups:
-        mine = rows.setdefault(group.kind, [])
-        if group.hour_band is None:
-            mine.append({"name": group_name(group), **_minutes(group), "hours": []})
-        elif mine and mine[-1]["name"] == group_name(group):
-            mine[-1]["hours"].append({"when": HOURS[group.hour_band], **_minutes(group)})
-    return [
-        {
-            "name": words,
-            "kept": f"{percent(kept[kind].share)} ({kept[kind].kept} of {kept[kind].total})",
-            "rows": rows.get(kind, []),
+        branch = get_branch(session, code)
+        yesterday = today(branch, now()) - A_DAY
+        days = days_of(span, _day("on", yesterday))
+        rows = promise_rows(session, branch, view.charted(span, days), now())
+        figures = promise_report(session, [branch], days, now())
+        shown = {
+            "branch": branch.code,
+            "branches": [(row.code, row.name) for row in session.scalars(select(Branch).order_by(Branch.id))],
+            "open_now": open_today(session, branch, now()) if days.last == yesterday else None,
+            "shops": [view.shop_view(shop) for shop in shop_answers(session, branch, days)],
+            "believed": next(iter(promise_words(promises_kept(session, branch.id, now()))), ""),
+            "is_texted": service.wants_text(session, branch),
+            "founders": [founder.name for founder in service.founders(session)],
+            "can_switch": me().may(Access.ADMIN),
+            "period": view.period_view(span, days, today=yesterday + A_DAY),
         }
-        for kind, words in KINDS.items()
-        if kind in kept
+        zone = branch.timezone
+    return render_template("report.html", **shown, **_shapes(figures, rows, span=span, days=days, timezone=zone))
+
+
+def _shapes(figures: Mapping[str, Any], rows: list[Row], *, span: Span, days: Days, timezone: str) -> dict[str, Any]:
+    """What is drawn of the figures (in the contract's shape) and of the promises behind them."""
+    mine = [row for row in rows if days.first <= row.day <= days.last]
+    # The newest first: that is what one remembers, and can still make good.
+    broken = [row for row in reversed(mine) if row.is_broken]
+    counts, calls = view.tally(mine), figures["escalations"]
+    chart = view.charted(span, days)
+    return {
+        "promises": figures["promises"],
+        "headline": view.headline(figures["promises"]),
+        "parts": view.stack(counts, counts.total()),
+        "days": view.day_views(rows, chart, about=days),
+        "has_days": bool(rows),
+        "outcome_names": [name for name, _ in view.OUTCOMES.values()],
+        "broken": [view.broken_view(row, timezone) for row in broken[:MOST_BROKEN]],
+        "more_broken": max(len(broken) - MOST_BROKEN, 0),
+        "causes": view.cause_bars(broken),
+        "clocks": view.clock_bars(figures["by_clock"]),
+        "endings": view.ending_views(figures["endings"], mine),
+        "calls": view.call_words(calls),
+        "saved": view.saved(mine),
+    }
+
+
+@signed_in(Access.ADMIN)
+def switch_text() -> ResponseReturnValue:
+    """Whether the founder is texted each morning about a branch."""
+    code, is_wanted = request.form.get("branch") or MAIN, request.form.get("wanted") == "yes"
+    with runtime().db.transaction() as session:
+        service.want_text(session, get_branch(session, code), now(), is_wanted=is_wanted, actor=me().actor)
+    flash("The founder is texted each morning, at opening." if is_wanted else "The founder is not texted any more.")
+    return redirect("/reports" if code == MAIN else f"/reports?{urlencode({'branch': code})}", 303)
+
+
+@signed_in(Access.READER)
+def report_csv() -> ResponseReturnValue:
+    """One row for each first promise of these days, times in UTC."""
+    code = request.args.get("branch") or MAIN
+    with runtime().db.snapshot() as session:
+        branch = get_branch(session, code)
+        yesterday = today(branch, now()) - A_DAY
+        days = Days(_day("from", yesterday), _day("to", yesterday))
+        if days.last < days.first:
+            raise Invalid("to", "is before from: give a later day")
+        if (days.last - days.first).days >= LONGEST_DAYS:
+            raise Invalid("to", "is more than a year after from: ask for one year at a time")
+        rows = [cells(row, branch.code) for row in promise_rows(session, branch, days, now())]
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    answer = Response(sheet.getvalue(), mimetype="text/csv")
+    name = f"promises-{days.first}-{days.last}.csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def cells(row: Row, branch: str) -> list[str]:
+    """A promise as a row of the file; what is not known is empty."""
+    again = row.promised_by if row.promised_by != row.first_promised_by else None
+    is_kept = {Outcome.OPEN: "", Outcome.KEPT: "yes"}.get(row.outcome, "no")
+    return [
+        row.ref,
+        branch,
+        row.first_promised_by.isoformat(),
+        again.isoformat() if again else "",
+        row.delivered_at.isoformat() if row.delivered_at else "",
+        is_kept,
+        "yes" if row.outcome is Outcome.REPROMISED else "",
+        row.told.ending.value if row.told.ending else "",
+        row.clock.value if row.clock else "",
+        row.why.value if row.why else "",
+        row.said,
     ]
 
 
-def _minutes(group: Learned) -> dict[str, Any]:
-    if group.is_given:
-        said = [f"{length:.1f} times" for length in (group.spread.likely, group.spread.cautious)]
-    else:
-        said = [f"{max(round(length), 1)} min" for length in (group.spread.likely, group.spread.cautious)]
-    return {"likely": said[0], "cautious": said[1], "n": group.n}
-
-
-def group_name(group: Learned) -> str:
-    """What tells a group from the others of its kind."""
-    if group.is_given:
-        return "as somebody said, times"
-    if group.supplier is not None:
-        return group.supplier
-    if group.distance_band is None:
-        return "all of them"
-    limits = (0.0, *DISTANCE_BANDS_KM)
-    start = limits[group.distance_band]
-    if group.distance_band == len(DISTANCE_BANDS_KM):
-        return f"{start:g} km and more"
-    return f"{start:g} to {limits[group.distance_band + 1]:g} km"
+def safe_cell(text: str) -> str:
+    """A cell that no spreadsheet runs: a quote before what looks like a formula."""
+    return f"'{text}" if text.startswith(FORMULAS) else text

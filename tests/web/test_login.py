@@ -18,7 +18,7 @@ from dispatch.web.tables import Access, User, UserSession
 from tests.web.test_pages_kit import PASSWORD, Desk, desk, first_link, let_in, make_app, open_shop, prefilled, sign_in
 
 __all__ = ["desk"]
-PATHS = ["/", "/board/rows", "/orders/new", "/people", "/stock", "/texts", "/reports/clock"]
+PATHS = ["/", "/board/rows", "/orders/new", "/people", "/stock", "/texts", "/reports", "/reports/clock"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -22,7 +22,7 @@ from dispatch.promise.estimates import Kind, by_default
 from dispatch.promise.learning import NewObservation, remember_and_learn
 from dispatch.promise.lessons import Seen
 from dispatch.promise.tables import Source
-from dispatch.web.report_pages import percent, promise_words
+from dispatch.web.clock_page import percent, promise_words
 from dispatch.web.tables import Access
 from tests import factories
 from tests.web.test_pages_browser import SHAPES, Screen, check, screen
@@ -95,7 +95,7 @@ def test_a_reader_may_see_it_and_nobody_else(settings: Settings, sqlite_db: Data
     desk = make_desk(settings, sqlite_db, clock, role=Access.READER)
     answer = desk.get(PATH)
     assert answer.status_code == 200
-    assert '<a href="/reports/clock" aria-current="page">Reports</a>' in answer.text
+    assert '<a href="/reports" aria-current="true">Reports</a>' in answer.text
     assert " style=" not in answer.text
     assert desk.app.test_client().get(PATH).status_code == 303
 
