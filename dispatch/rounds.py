@@ -28,6 +28,7 @@ from .recovery import audit as recovery_audit
 from .recovery import queries as recoveries
 from .recovery.service import put_case_off, tend_case
 from .recovery.surveys import put_survey_off, tend_survey
+from .reports import service as reports
 from .runtime import Runtime
 
 log = get_logger("rounds")
@@ -221,6 +222,27 @@ def _learn(runtime: Runtime, branch_id: int, now: datetime) -> int:
     except Exception:
         # One branch that can't learn keeps none of the others from it; what was learned before stays in force.
         log.exception("a branch could not learn", branch_id=branch_id)
+        return 0
+
+
+def tell_founders(runtime: Runtime) -> int:
+    """Write the morning's report to the founders of branches that want it, once a day; how many texts were written."""
+    now = runtime.clock.now()
+    with runtime.db.snapshot() as session:
+        due = [branch.id for branch in reports.wanting(session) if reports.is_due(session, branch, now)]
+    return sum(_tell_founders(runtime, branch_id, now) for branch_id in due)
+
+
+def _tell_founders(runtime: Runtime, branch_id: int, now: datetime) -> int:
+    def tell(session: Session) -> int:
+        return reports.tell_founders(session, session.get_one(Branch, branch_id), now, links=runtime.links)
+
+    try:
+        return once_more(runtime.db, tell)
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("a founder could not be told of the day before", branch_id=branch_id)
         return 0
 
 

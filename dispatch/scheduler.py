@@ -33,6 +33,8 @@ HEARTBEAT_SECONDS = 5.0
 AUDIT_EVERY = timedelta(minutes=1)
 # It is done once a night; whoever looks first does it.
 LEARN_EVERY = timedelta(minutes=5)
+# Once a morning, in the same way; nobody minds whether the report comes two minutes later.
+TELL_EVERY = timedelta(minutes=2)
 
 
 class Duty:
@@ -106,6 +108,7 @@ class Worker:
             self._scheduler.add_job(self._turn, "interval", seconds=1, id=name, args=[name])
         self._scheduler.add_job(self._audit, "interval", seconds=AUDIT_EVERY.total_seconds(), id="audit")
         self._scheduler.add_job(self._learn, "interval", seconds=LEARN_EVERY.total_seconds(), id="learn")
+        self._scheduler.add_job(self._tell, "interval", seconds=TELL_EVERY.total_seconds(), id="tell")
         self._scheduler.start()
         listen = self._glance if self._runtime.db.is_sqlite else self._listen
         threading.Thread(target=listen, name="waker", daemon=True).start()
@@ -170,6 +173,12 @@ class Worker:
             rounds.learn(self._runtime)
         except Unavailable:
             log.warning("learning waits for the database")
+
+    def _tell(self) -> None:
+        try:
+            rounds.tell_founders(self._runtime)
+        except Unavailable:
+            log.warning("the morning's report waits for the database")
 
     def _listen(self) -> None:
         """PostgreSQL tells us; after every reconnect we look for ourselves, for news in between is lost."""
