@@ -61,8 +61,27 @@ class OneTimeLink(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class StaffSession(Base):
+    """A link that was texted to somebody on the staff, good until `link_until`, and the phone's browser it let in.
+
+    It is opened once, which sets `secret_hash` and `expires_at`. `phone`: where it was sent; a new number ends it.
+    """
+
+    __tablename__ = "staff_sessions"
+    __table_args__ = (Index("ix_staff_sessions_staff_id", "staff_id", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    phone: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    link_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    secret_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class ApiToken(Base):
-    """A program's key to the API; only the hash is kept."""
+    """A program's key to the API; only the hash is kept. `last_used_at`: within an hour."""
 
     __tablename__ = "api_tokens"
     __table_args__ = (one_of("role", Access),)
@@ -73,6 +92,7 @@ class ApiToken(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class IdempotencyKey(Base):
