@@ -148,7 +148,9 @@ def _taken_all_the_same(facts: Facts, now: datetime, starts: Starts) -> Slots:
         return ()
     # In coarse steps, so that the plan does not change with every look.
     start = now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % COARSE
-    end = project(plan_of(View(facts=facts, is_hopeful=False)), start)
+    # Without what else they have taken: two such orders of one person would put each other off, look by look, for ever.
+    alone = replace(facts, busy=tuple(busy for busy in facts.busy if busy.staff_id != facts.taker_id))
+    end = project(plan_of(View(facts=alone, is_hopeful=False)), start)
     way = timedelta(minutes=facts.way_length.cautious)
     return (_gone(facts.taker_id, tasks[-1], "", start, (end or start + way) + way),)
 
