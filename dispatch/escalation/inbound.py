@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.types import can_be_texted
-from ..messaging.reply_rules import Reply, ReplyKind, parse_reply
+from ..messaging.reply_rules import Reply, ReplyKind, parse_replies
 from ..messaging.rules import Kind
 from ..messaging.service import Draft, enqueue, mark_handled, opt_in, opt_out, opted_out
 from ..messaging.tables import InboundText, OutgoingText
@@ -38,6 +38,7 @@ VERBS = {
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 ABOUT_OPEN = (Verb.ACCEPT, Verb.DECLINE)
 LONGEST_QUOTE = 500
+LONGEST_KINDS = 40
 
 
 def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listeners: Sequence[Listener] = ()) -> None:
@@ -46,16 +47,16 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listener
     `listeners`: the rooms that may have asked a customer something.
     """
     text = session.get_one(InboundText, inbound_id)
-    reply = parse_reply(text.body)
+    replies = parse_replies(text.body)
+    reply = replies[0]
     phone = text.from_phone
     staff = session.scalars(select(Staff).where(Staff.phone == phone, Staff.is_active)).first()
     silent = phone in opted_out(session, [phone])
     if silent and reply.kind is ReplyKind.ACCEPT and reply.code is None:
         # The provider takes a bare YES from a blocked number for START.
         reply = Reply(ReplyKind.START)
-    if not mark_handled(
-        session, inbound_id, now=now, understood_as=reply.kind.value, staff_id=staff.id if staff else None
-    ):
+    kinds = ", ".join(dict.fromkeys(each.kind.value for each in replies))[:LONGEST_KINDS]
+    if not mark_handled(session, inbound_id, now=now, understood_as=kinds, staff_id=staff.id if staff else None):
         return
     if reply.kind in (ReplyKind.STOP, ReplyKind.START):
         _consent(session, phone, staff, reply, now)
@@ -63,7 +64,10 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listener
         # The provider answers these by itself.
         return
     elif staff is not None and not _is_for_offer(session, phone, reply):
-        _answer(session, text, staff, reply, now=now)
+        if len(replies) > 1:
+            _answer_each(session, text, staff, replies, now=now)
+        else:
+            _answer(session, text, staff, reply, now=now)
     elif not _note_for_customer(session, text, now, listeners=listeners):
         _greet_stranger(session, text, now)
 
@@ -102,11 +106,29 @@ def _answer(session: Session, text: InboundText, staff: Staff, reply: Reply, *, 
     _reply(session, text, result.text, now, staff_id=staff.id, order_id=page.escalation.order_id)
 
 
+def _answer_each(session: Session, text: InboundText, staff: Staff, replies: Sequence[Reply], *, now: datetime) -> None:
+    """Several codes in one text, as after one that asked for several orders; what came of each is said together."""
+    said: dict[int, str] = {}
+    pages = [(number, reply, _page_with(session, staff, reply.code)) for number, reply in enumerate(replies)]
+    # In the order of ids: two people who answer for the same two orders must not lock them crosswise.
+    for number, reply, page in sorted(pages, key=lambda each: (each[2].escalation.order_id if each[2] else 0, each[0])):
+        if page is None:
+            said[number] = wording.unknown_code(reply.code or 0)
+            continue
+        said[number] = answer_page(session, page.id, VERBS[reply.kind], now).text
+        text.order_id = page.escalation.order_id
+    for number, body in enumerate(wording.joined([said[number] for number in sorted(said)])):
+        _reply(session, text, body, now, staff_id=staff.id, order_id=text.order_id, number=number)
+
+
+def _page_with(session: Session, staff: Staff, code: int | None) -> Page | None:
+    return session.scalars(select(Page).where(Page.staff_id == staff.id, Page.code == code)).first()
+
+
 def _which_page(session: Session, staff: Staff, verb: Verb, reply: Reply) -> tuple[Page | None, str]:
     """The page that is meant, or what to ask back."""
     if reply.code is not None:
-        page = session.scalars(select(Page).where(Page.staff_id == staff.id, Page.code == reply.code)).first()
-        return page, wording.unknown_code(reply.code)
+        return _page_with(session, staff, reply.code), wording.unknown_code(reply.code)
     pages = open_pages(session, staff.id) if verb in ABOUT_OPEN else taken_pages(session, staff.id)
     if not pages and verb is Verb.DECLINE:
         pages = taken_pages(session, staff.id)
@@ -123,9 +145,11 @@ def _reply(
     *,
     staff_id: int | None = None,
     order_id: int | None = None,
+    number: int = 0,
 ) -> None:
+    """`number`: of several texts that answer one."""
     draft = Draft(
-        key=f"reply:{text.id}",
+        key=f"reply:{text.id}:{number}" if number else f"reply:{text.id}",
         kind=Kind.REPLY,
         to_phone=text.from_phone,
         body=body,

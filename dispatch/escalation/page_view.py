@@ -13,16 +13,19 @@ from ..orders.tables import Order
 from ..staff.rules import Role
 from ..staff.tables import Staff
 from .job import job_of, what_of
+from .mine import open_pages
 from .rules import Answer, EscalationState, Need, Verb
 from .tables import Escalation, Page
 
 LINK_LIVES = timedelta(hours=12)
+MOST_OTHERS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageView:
     """One page in words. `state`: open, yours, taken, closed or expired; `answers`: what may be said now."""
 
+    page_id: int
     state: str
     ref: str
     what: str
@@ -52,6 +55,7 @@ def page_view(session: Session, page_id: int, now: datetime) -> PageView | None:
     state = _state(page, escalation, order, now)
     holder = escalation.accepted_by.name if escalation.accepted_by and state == "taken" else ""
     return PageView(
+        page_id=page.id,
         state=state,
         ref=order.ref,
         what=what_of(order),
@@ -69,6 +73,17 @@ def page_view(session: Session, page_id: int, now: datetime) -> PageView | None:
         needs_pin=order.proof is Proof.PIN,
         answers=tuple(verb.value for verb in _answers(state, page, escalation, order)),
     )
+
+
+def other_open_pages(session: Session, page_id: int, now: datetime) -> list[PageView]:
+    """What else the same person is asked just now, the first promise first: one text may have asked for several."""
+    staff_id = session.scalars(select(Page.staff_id).where(Page.id == page_id)).first()
+    if staff_id is None:
+        return []
+    promised = {page.id: session.get_one(Order, page.escalation.order_id) for page in open_pages(session, staff_id)}
+    ids = sorted(promised, key=lambda number: (promised[number].promised_by, number))
+    views = [page_view(session, number, now) for number in ids if number != page_id]
+    return [view for view in views if view is not None and view.state == "open"][:MOST_OTHERS]
 
 
 def _state(page: Page, escalation: Escalation, order: Order, now: datetime) -> str:

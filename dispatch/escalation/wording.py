@@ -95,6 +95,17 @@ def _shorter(text: str) -> str:
     return f"{cut}{MORE}"
 
 
+def joined(sentences: Sequence[str]) -> list[str]:
+    """What came of several answers, in as few texts of two segments as hold it; none is cut."""
+    texts: list[str] = []
+    for said in sentences:
+        if texts and segments(f"{texts[-1]} {said}").count <= MOST_SEGMENTS:
+            texts[-1] = f"{texts[-1]} {said}"
+        else:
+            texts.append(said)
+    return texts
+
+
 def yours(job: Job, *, code: int) -> str:
     """To the one who took it."""
     have = "bought it" if job.need is not Need.DELIVER else "picked it up"

@@ -31,7 +31,10 @@ class ReceiptLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One text in the shape of the API. `from_phone` is None for ours: the sender is a matter of settings."""
+    """One text in the shape of the API. `from_phone` is None for ours: the sender is a matter of settings.
+
+    `order_ids`: all orders that it is about, `order_id` first; several pages of one person are one text.
+    """
 
     id: str
     direction: str
@@ -43,6 +46,7 @@ class Message:
     hold: str | None
     error: str | None
     order_id: int | None
+    order_ids: tuple[int, ...]
     staff_id: int | None
     receipts: Sequence[ReceiptLine]
     created_at: datetime
@@ -66,7 +70,7 @@ def list_messages(
     limit: int = 50,
     cursor: str | None = None,
 ) -> MessagePage:
-    """Texts out and in, newest first.
+    """Texts out and in, newest first. What went in one text with others is found for each of its orders.
 
     `to`: E.164; what was sent to this number. `state`: a TextState, or "received" for texts that came in. Raises
     Invalid for a state or a cursor that does not exist.
@@ -83,8 +87,12 @@ def list_messages(
         rows += [(side.when(row), side.name, row.id, row) for row in found]
     rows.sort(key=lambda found: found[:3], reverse=True)
     shown = rows[:limit]
-    said = _receipts(session, [number for _, side, number, _ in shown if side == OUT])
-    items = [_outgoing(row, said[number]) if side == OUT else _incoming(row) for _, side, number, row in shown]
+    sent = [number for _, side, number, _ in shown if side == OUT]
+    said, with_it = _receipts(session, sent), _carried_orders(session, sent)
+    items = [
+        _outgoing(row, said[number], with_it[number]) if side == OUT else _incoming(row)
+        for _, side, number, row in shown
+    ]
     return MessagePage(items, _cursor(*shown[-1][:3]) if len(rows) > limit else None)
 
 
@@ -115,8 +123,10 @@ def _sides(state: str | None) -> tuple[_Side, ...]:
 def _wanted(side: _Side, *, order_id: int | None, to: str | None, after: _Place | None) -> Select[Any]:
     instant, columns = side.instant, side.table.c
     wanted = select(side.table).order_by(instant.desc(), columns.id.desc())
+    if side is OUTGOING:
+        wanted = wanted.where(columns.lead_id.is_(None))
     if order_id is not None:
-        wanted = wanted.where(columns.order_id == order_id)
+        wanted = wanted.where(_is_about(side, order_id))
     if to is not None:
         wanted = wanted.where(columns.to_phone == to)
     if after is None:
@@ -126,6 +136,23 @@ def _wanted(side: _Side, *, order_id: int | None, to: str | None, after: _Place 
         return wanted.where(or_(instant < at, and_(instant == at, columns.id < last_id)))
     # Of one instant, what went out is listed before what came in.
     return wanted.where(instant <= at if last_side == OUT else instant < at)
+
+
+def _is_about(side: _Side, order_id: int) -> ColumnElement[bool]:
+    its_own = side.table.c.order_id == order_id
+    if side is INCOMING:
+        return its_own
+    carriers = select(outbox.c.lead_id).where(outbox.c.order_id == order_id, outbox.c.lead_id.is_not(None))
+    return or_(its_own, outbox.c.id.in_(carriers))
+
+
+def _carried_orders(session: Session, outbox_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Orders of what went in one text with these rows, by row."""
+    orders: dict[int, list[int]] = defaultdict(list)
+    wanted = select(outbox.c.lead_id, outbox.c.order_id).where(outbox.c.lead_id.in_(outbox_ids)).order_by(outbox.c.id)
+    for row in session.execute(wanted):
+        orders[row.lead_id].append(row.order_id)
+    return orders
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -151,18 +178,19 @@ def _receipts(session: Session, outbox_ids: Sequence[int]) -> dict[int, list[Rec
     return said
 
 
-def _outgoing(row: Row[Any], said: Sequence[ReceiptLine]) -> Message:
+def _outgoing(row: Row[Any], said: Sequence[ReceiptLine], with_it: Sequence[int]) -> Message:
     return Message(
         id=f"{OUT}-{row.id}",
         direction=OUT,
         kind=row.kind.value,
         from_phone=None,
         to_phone=row.to_phone,
-        body=row.body,
+        body=row.bundle or row.body,
         state=row.state.value,
         hold=row.hold.value if row.hold else None,
         error=row.error,
         order_id=row.order_id,
+        order_ids=tuple(each for each in (row.order_id, *with_it) if each is not None),
         staff_id=row.staff_id,
         receipts=tuple(said),
         created_at=row.created_at,
@@ -182,6 +210,7 @@ def _incoming(row: Row[Any]) -> Message:
         hold=None,
         error=None,
         order_id=row.order_id,
+        order_ids=(row.order_id,) if row.order_id is not None else (),
         staff_id=row.staff_id,
         receipts=(),
         created_at=row.received_at,

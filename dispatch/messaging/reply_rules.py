@@ -64,6 +64,7 @@ GAP = r"[\W_]*"
 VERB = "|".join(f"(?P<{kind}>{words})" for kind, words in WORDS.items())
 END = r"(?![^\W_])"
 REST = r"(?P<rest>.*)"
+COURTESY = r"(?:please|pls|thanks|thank you|thx|sir|ma'?am|madam|ji)"
 
 
 def _grammar(pattern: str) -> re.Pattern[str]:
@@ -75,10 +76,20 @@ LETTER_NUMBER = _grammar(rf"(?P<letter>[axpdr]){GAP}{CODE}{END}{GAP}")
 LETTER_NUMBER_NOTE = _grammar(rf"(?P<letter>[axpdr])(?=\d){CODE}{END}{REST}")
 VERB_NUMBER = _grammar(rf"(?:{VERB}){GAP}{CODE}(?P<letter>[axpdr])?{END}{REST}")
 NUMBER_VERB = _grammar(rf"{CODE}{GAP}(?:{VERB}){END}{REST}")
-BARE = _grammar(
-    rf"(?:(?P<letter>[axpdr])|{VERB})(?:{GAP}\b(?:please|pls|thanks|thank you|thx|sir|ma'?am|madam|ji))*{GAP}"
-)
+BARE = _grammar(rf"(?:(?P<letter>[axpdr])|{VERB})(?:{GAP}\b{COURTESY})*{GAP}")
 NUMBER = _grammar(rf"{CODE}{GAP}")
+# Several codes and nothing else, all written the same way round: "17A 18X", "a17, a18 and x19".
+AND = r"(?:[\W_]|\band\b)*"
+NUMBERED = re.compile(r"(?P<code>\d{1,6})\s*(?P<letter>[axpdr])(?![^\W\d_])", re.IGNORECASE)
+LETTERED = re.compile(r"(?P<letter>[axpdr])\s*(?P<code>\d{1,6})(?!\d)", re.IGNORECASE)
+SEVERAL = tuple(
+    (_grammar(rf"(?:(?:ok(?:ay)?|yes)\b)?{AND}(?:{strip}{AND}){{2,}}(?:{COURTESY}{AND})*"), token)
+    for token, strip in (
+        (NUMBERED, r"\d{1,6}\s*[axpdr](?![^\W\d_])"),
+        (LETTERED, r"[axpdr]\s*\d{1,6}(?!\d)"),
+    )
+)
+NEVER_BOTH = frozenset({ReplyKind.DECLINE, ReplyKind.HAND_BACK})
 SECOND_THOUGHTS = re.compile(r"\b(?:can ?'?t|can ?not|won'?t|busy|decline|unable|but)\b|👎", re.IGNORECASE)
 
 
@@ -108,6 +119,28 @@ def parse_reply(text: str) -> Reply:
         if match:
             return _answer(match.groupdict())
     return Reply(ReplyKind.UNKNOWN)
+
+
+def parse_replies(text: str) -> tuple[Reply, ...]:
+    """Every answer of a text, at least one. Never raises.
+
+    Several where the text is several codes and nothing else ("17A 18X", "A17, A18 please"), each once, in the order
+    written: more words could be an address ("17A 12D Park Street"), and then it is one answer with a note. A code that
+    is said both yes and no to leaves the whole text not understood.
+    """
+    said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
+    for whole, token in SEVERAL:
+        if whole.fullmatch(said):
+            found = [Reply(BY_LETTER[each["letter"].lower()], int(each["code"])) for each in token.finditer(said)]
+            answers = tuple(dict.fromkeys(found))
+            return (Reply(ReplyKind.UNKNOWN),) if _contradict(answers) else answers
+    return (parse_reply(text),)
+
+
+def _contradict(answers: tuple[Reply, ...]) -> bool:
+    """Whether one code is given up and something else as well. Picked up and delivered is no contradiction."""
+    given_up = {reply.code for reply in answers if reply.kind in NEVER_BOTH}
+    return any(sum(reply.code == code for reply in answers) > 1 for code in given_up)
 
 
 def _answer(found: dict[str, str | None]) -> Reply:

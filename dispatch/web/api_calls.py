@@ -102,7 +102,7 @@ def find_messages(call: Call[Nothing, shapes.MessageQuery]) -> Answer:
 
 
 def _refs(call: Call[Any, Any], messages: Sequence[Message]) -> dict[int, str]:
-    ids = {message.order_id for message in messages if message.order_id is not None}
+    ids = {order_id for message in messages for order_id in message.order_ids}
     rows = call.session.execute(select(Order.id, Order.ref).where(Order.id.in_(ids))) if ids else ()
     return {row.id: row.ref for row in rows}
 
@@ -124,6 +124,7 @@ def _message(message: Message, refs: dict[int, str], sender: str | None) -> dict
         "hold": message.hold,
         "error": message.error,
         "order": refs.get(message.order_id or 0),
+        "orders": [refs[order_id] for order_id in message.order_ids],
         "staff_id": str(message.staff_id) if message.staff_id is not None else None,
         "receipts": [{"status": r.status, "error_code": r.error_code, "at": r.at} for r in message.receipts],
         "created_at": message.created_at,

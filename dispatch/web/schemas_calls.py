@@ -113,7 +113,7 @@ class Receipt(Shape):
 
 
 class Message(Shape):
-    """One text, out or in."""
+    """One text, out or in. `orders`: all that it is about, as several calls for help may leave as one text."""
 
     id: str
     direction: Direction
@@ -125,6 +125,7 @@ class Message(Shape):
     hold: str | None
     error: str | None
     order: str | None
+    orders: list[str]
     staff_id: str | None
     receipts: list[Receipt]
     created_at: datetime

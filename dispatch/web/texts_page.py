@@ -33,14 +33,17 @@ def texts() -> ResponseReturnValue:
     with runtime().db.snapshot() as session:
         place = Place(timezone=get_branch(session, MAIN).timezone, now=now())
         page = list_messages(session, state=state, limit=50, cursor=request.args.get("cursor") or None)
-        ids = {message.order_id for message in page.items if message.order_id is not None}
+        ids = {order_id for message in page.items for order_id in message.order_ids}
         refs = {row.id: row.ref for row in session.execute(select(Order.id, Order.ref).where(Order.id.in_(ids)))}
         notes = [
             queue_view.trouble_words(session, now()),
             queue_view.waiting_words(session, now(), runtime().settings),
         ]
         names = {row.phone: row.name for row in session.execute(select(Staff.phone, Staff.name))}
-    shown = [{**text_view(message, place), "ref": refs.get(message.order_id or 0)} for message in page.items]
+    shown = [
+        {**text_view(message, place), "refs": [refs[order_id] for order_id in message.order_ids]}
+        for message in page.items
+    ]
     for text in shown:
         text["name"] = names.get(text["who"], "")
     lists = {"texts": shown, "notes": [note for note in notes if note], "filters": FILTERS}
