@@ -48,9 +48,10 @@ class Duty:
         self._running = threading.Lock()
         self._is_waiting = False
 
-    def ring(self) -> None:
-        """Ask for another turn."""
+    def ring(self) -> bool:
+        """Ask for another turn; False when one is under way, which will see it before it ends."""
         self._asked.set()
+        return not self._running.locked()
 
     def run(self) -> datetime | None:
         """Work until all is quiet; answers when there is more to do."""
@@ -110,6 +111,8 @@ class Worker:
         self._scheduler.add_job(self._learn, "interval", seconds=LEARN_EVERY.total_seconds(), id="learn")
         self._scheduler.add_job(self._tell, "interval", seconds=TELL_EVERY.total_seconds(), id="tell")
         self._scheduler.start()
+        # Our own news comes without a detour, as soon as it is committed: a page does not wait for the rest of a round.
+        self._runtime.db.on_news(self.ring)
         listen = self._glance if self._runtime.db.is_sqlite else self._listen
         threading.Thread(target=listen, name="waker", daemon=True).start()
         self.ring()
@@ -126,8 +129,8 @@ class Worker:
     def ring(self) -> None:
         """Something happened: run every round now."""
         for name, duty in self._duties.items():
-            duty.ring()
-            self._schedule(name, self._runtime.clock.now())
+            if duty.ring():
+                self._schedule(name, self._runtime.clock.now())
 
     def _schedule(self, name: str, at: datetime) -> None:
         if not self._stopping.is_set():
@@ -143,9 +146,6 @@ class Worker:
 
     def _watch(self) -> int:
         did = self._relay() + rounds.watch(self._runtime)
-        if did:
-            self._duties["deliver"].ring()
-            self._schedule("deliver", self._runtime.clock.now())
         if monotonic() - self._last_beat > HEARTBEAT_SECONDS:
             rounds.beat(self._runtime, "watch")
             self._last_beat = monotonic()
@@ -194,22 +194,24 @@ class Worker:
     def _hear(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         connection.execute(f"LISTEN {WAKE_CHANNEL}")
         self.ring()
-        for _ in connection.notifies():
-            self.ring()
-            if self._stopping.is_set():
-                return
+        while not self._stopping.is_set():
+            # Now and then it looks up: a worker that has stopped must not keep its connection.
+            for _ in connection.notifies(timeout=SAFETY_TICK.total_seconds()):
+                self.ring()
 
     def _glance(self) -> None:
-        """SQLite has no way to tell us: ask for the number that changes when another process commits."""
+        """SQLite has no way to tell us: ask for the number that changes with each commit, then whether it is news."""
         path = self._runtime.db.url.database or ""
-        seen = None
+        seen = heard = None
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             while not self._stopping.wait(SQLITE_GLANCE_SECONDS):
                 try:
                     (version,) = connection.execute("PRAGMA data_version").fetchone()
+                    news = heard if version == seen else connection.execute("PRAGMA user_version").fetchone()
                 except sqlite3.OperationalError:
                     # Locked for longer than we wait: the next glance sees what was missed.
                     continue
-                if version != seen:
-                    seen = version
+                seen = version
+                if news != heard:
+                    heard = news
                     self.ring()

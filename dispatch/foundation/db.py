@@ -30,6 +30,8 @@ NAMES = {
 BUSY_TIMEOUT_MS = 5000
 WAKE_CHANNEL = "dispatch_wake"
 AT_END = "dispatch_at_end"
+NEWS = "dispatch_news"
+NOTIFY, NEWS_SO_FAR = text(f"NOTIFY {WAKE_CHANNEL}"), text("PRAGMA user_version")
 # What PostgreSQL calls them: two that wait for each other, of whom one was let go; a row that somebody else keeps.
 DEADLOCKS = {"40P01", "40001"}
 LOCK_TIMEOUT = "55P03"
@@ -81,6 +83,11 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine: Engine = self._open_sqlite() if self.is_sqlite else self._open_postgresql(pool_size)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_news(self, listener: Callable[[], None]) -> None:
+        """Call it after each transaction of this process that said `wake`, in the thread that committed."""
+        self._listeners.append(listener)
 
     def _open_sqlite(self) -> Engine:
         if self.url.database and self.url.database != ":memory:":
@@ -133,6 +140,9 @@ class Database:
                     step(session)
             session.flush()
             session.commit()
+            has_news = session.info.pop(NEWS, False)
+        for listener in self._listeners if has_news else ():
+            listener()
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
@@ -226,10 +236,15 @@ def at_end(session: Session, key: Hashable, work: Callable[[Session], None]) -> 
 
 def wake(session: Session) -> None:
     """Tell the workers, when this commits, that something is due. Losing it costs one safety tick."""
+    session.info[NEWS] = True
 
     def notify(session: Session) -> None:
         if session.get_bind().dialect.name == "postgresql":
-            session.execute(text(f"NOTIFY {WAKE_CHANNEL}"))
+            session.execute(NOTIFY)
+        else:
+            # A number in the file's head, which is nobody else's: whoever waits for news sees which commits bring some.
+            (news,) = session.execute(NEWS_SO_FAR).one()
+            session.execute(text(f"PRAGMA user_version = {(news + 1) % 2**31}"))
 
     at_end(session, WAKE_CHANNEL, notify)
 

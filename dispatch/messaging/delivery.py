@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
+from queue import SimpleQueue
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -18,7 +20,7 @@ from ..foundation.tokens import Links
 from .gateway import Attempt, Outcome, SentText, TextGateway
 from .limit_rules import Limits
 from .rows import Claimed, Settled
-from .rules import Channel, validity_seconds
+from .rules import Channel
 from .sender import NO_LIMITS, Release, note_failure, note_success, note_used, ready_at, release
 from .sender_rules import CLOSED, is_failure
 from .service import (
@@ -32,11 +34,13 @@ from .service import (
     settle_found,
     sweep,
 )
+from .settling import Try, hand_over, settle_all
 from .wording import segments
 
 log = get_logger("messaging.delivery")
 
 OnSettled = Callable[[Session, Settled, datetime], None]
+Changes = Sequence[Settled | None]
 T = TypeVar("T")
 
 LEASE_SECONDS = 60
@@ -44,6 +48,8 @@ LEASE_SECONDS = 60
 SEND_SECONDS = 25
 # Texts claimed at a time for each thread: enough to keep them busy, few enough to leave within a lease.
 CLAIMED_PER_THREAD = 4
+# So many claims one after the other before texts in doubt have their turn again.
+MOST_BATCHES = 8
 LOOKS_AT_A_TIME = 20
 SETTLE_TRIES = 3
 
@@ -77,7 +83,7 @@ class Delivery:
         self._gateway = gateway
         self._clock = clock
         self._base = links.base
-        self._batch = concurrency * CLAIMED_PER_THREAD
+        self._concurrency, self._batch = concurrency, concurrency * CLAIMED_PER_THREAD
         self._per_second = texts_per_second
         self._limits = limits
         # What is being sent just now. `_has_trouble`: a success would be news.
@@ -135,24 +141,66 @@ class Delivery:
         return len(changes)
 
     def _send_due(self) -> int:
+        """Keep all threads busy until nothing is due, or the other parts have waited long enough.
+
+        This thread settles what has left, together; who dies before that leaves it to its lease, as with one text.
+        """
+        done: SimpleQueue[Try | None] = SimpleQueue()
+        sent = flying = 0
+        may_claim = True
+        while flying or may_claim:
+            if may_claim and flying <= self._batch // 2:
+                texts = self._claim()
+                for text in texts:
+                    self._pool.submit(self._deliver, text, self._release.refused.get(text.outbox_id), done)
+                sent, flying = sent + len(texts), flying + len(texts)
+                may_claim = len(texts) == self._batch and sent < MOST_BATCHES * self._batch
+            elif flying:
+                tries = [done.get()]
+                while not done.empty():
+                    tries.append(done.get())
+                flying -= len(tries)
+                if left := [each for each in tries if each is not None]:
+                    self._settle_sent(left)
+                may_claim = may_claim and not (self._has_trouble or self._is_closing.is_set())
+        self._note_used()
+        return sent
+
+    def _claim(self) -> Sequence[Claimed]:
+        self._note_used()
         with self._db.transaction() as session:
-            limits = self._limits(session)
-            released = release(
+            self._release = release(
                 session,
                 self._clock.now(),
                 limit=self._batch,
                 per_second=self._per_second,
                 lease_seconds=LEASE_SECONDS,
-                limits=limits,
+                limits=self._limits(session),
             )
-        self._release, self._is_paused = released, False
-        self._has_trouble = not released.circuit.is_quiet
-        self._used.clear()
-        done = self._each(self._deliver, released.texts)
-        if limits.per_month is not None and self._used:
+        self._is_paused, self._has_trouble = False, not self._release.circuit.is_quiet
+        return self._release.texts
+
+    def _note_used(self) -> None:
+        """Before each claim: it counts on what is left of the month."""
+        used, self._used = self._used, []
+        if used:
             with self._db.transaction() as session:
-                note_used(session, sum(self._used), self._clock.now())
-        return done
+                if self._limits(session).per_month is not None:
+                    note_used(session, sum(used), self._clock.now())
+
+    def _settle_sent(self, tries: Sequence[Try]) -> None:
+        try:
+            self._settle(lambda session, now: settle_all(session, tries, now))
+        except Exception as error:
+            if len(tries) == 1:
+                log.error("a text was left to its lease", exc_info=error)
+                return
+            # One that can't be settled must not take the others with it.
+            for each in tries:
+                self._settle_sent([each])
+        else:
+            for _, attempt in tries:
+                self._judge(attempt)
 
     def _reconcile(self) -> int:
         with self._db.transaction() as session:
@@ -173,21 +221,32 @@ class Delivery:
                 log.error("a text was left to its lease", exc_info=error)
         return len(running)
 
-    def _deliver(self, text: Claimed) -> None:
+    def _deliver(self, text: Claimed, refused: Attempt | None, done: SimpleQueue[Try | None]) -> None:
+        left: Try | None = None
+        try:
+            left = self._try(text, refused)
+        except Exception as error:
+            log.error("a text was left to its lease", exc_info=error)
+        finally:
+            done.put(left)
+
+    def _try(self, text: Claimed, refused: Attempt | None) -> Try | None:
+        """Send one text, or give it back. Answers what is still to be settled: a text that has left."""
         is_over = self._is_closing.is_set() or self._is_paused
         if is_over or self._clock.now() > text.lease_until - timedelta(seconds=SEND_SECONDS):
             with self._db.transaction() as session:
                 give_back(session, text, self._clock.now())
-            return
-        refused = self._release.refused.get(text.outbox_id)
-        attempt = refused or self._send(text)
+            return None
+        attempt = refused or hand_over(self._gateway, text, self._clock.now(), base=self._base)
         if attempt.outcome is Outcome.ACCEPTED:
             self._used.append(segments(text.body).count)
-        else:
-            log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
-        self._settle(lambda session, now: settle(session, text, attempt, now))
+            return text, attempt
+        log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
+        self._settle(lambda session, now: [settle(session, text, attempt, now)])
         if refused is None:
+            # At once: the rest of the batch need not fail as well.
             self._judge(attempt)
+        return None
 
     def _judge(self, attempt: Attempt) -> None:
         """Have the circuit know how the provider does; costs nothing while all is well."""
@@ -204,41 +263,22 @@ class Delivery:
             if was_open:
                 log.info("the provider takes texts again")
 
-    def _send(self, text: Claimed) -> Attempt:
-        # The number in the address proves whose send a receipt is about, also when the answer to it was lost.
-        status_callback = f"{self._base}/webhooks/twilio/status?o={text.outbox_id}"
-        if text.channel is Channel.CALL:
-            answer_url = f"{self._base}/webhooks/twilio/voice?o={text.outbox_id}"
-            return self._gateway.call(to=text.to_phone, answer_url=answer_url, status_callback=status_callback)
-        validity = validity_seconds(text.useful_until, now=self._clock.now())
-        return self._gateway.send(
-            to=text.to_phone, body=text.body, status_callback=status_callback, validity_seconds=validity
-        )
-
     def _resolve(self, text: Claimed) -> None:
         if self._is_closing.is_set():
             return
         found: Sequence[SentText] | None = ()
         if text.channel is Channel.SMS:
             found = self._gateway.find(to=text.to_phone, since=text.created_at)
-        self._settle(lambda session, now: settle_found(session, text, found, now))
+        self._settle(lambda session, now: [settle_found(session, text, found, now)])
 
     def _ask(self, look: Look) -> None:
         known = None if self._is_closing.is_set() else self._gateway.fetch(look.provider_sid)
         if known is None:
             return
-        self._settle(
-            lambda session, now: record_receipt(
-                session,
-                sid=known.sid,
-                status=known.status,
-                error_code=known.error_code,
-                outbox_id=look.outbox_id,
-                now=now,
-            )
-        )
+        heard = partial(record_receipt, sid=known.sid, status=known.status, error_code=known.error_code)
+        self._settle(lambda session, now: [heard(session, outbox_id=look.outbox_id, now=now)])
 
-    def _settle(self, write: Callable[[Session, datetime], Settled | None]) -> None:
+    def _settle(self, write: Callable[[Session, datetime], Changes]) -> None:
         """Write and tell, in one transaction; again when it fails, for the news would be expensive to get twice."""
         for _ in range(SETTLE_TRIES - 1):
             try:
@@ -247,9 +287,9 @@ class Delivery:
                 log.warning("settling a text again", exc_info=True)
         return self._settle_now(write)
 
-    def _settle_now(self, write: Callable[[Session, datetime], Settled | None]) -> None:
+    def _settle_now(self, write: Callable[[Session, datetime], Changes]) -> None:
         with self._db.transaction() as session:
             now = self._clock.now()
-            change = write(session, now)
-            if change is not None:
-                self._on_settled(session, change, now)
+            for change in write(session, now):
+                if change is not None:
+                    self._on_settled(session, change, now)
