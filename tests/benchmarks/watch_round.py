@@ -15,40 +15,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import String, cast, func, insert, literal, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from dispatch import rounds
 from dispatch.foundation.clock import ManualClock
-from dispatch.foundation.db import Base, Database, sqlite_url
+from dispatch.foundation.db import Database, sqlite_url
 from dispatch.foundation.migrate import upgrade
 from dispatch.foundation.settings import Settings, TwilioSettings
 from dispatch.messaging.twilio_gateway import build_gateway
-from dispatch.orders.tables import Line, Order, Promise, Timetable
-from dispatch.promise.tables import Assignment, Watch
+from dispatch.orders.tables import Order, Timetable
 from dispatch.runtime import Runtime
 from tests import factories
+from tests.benchmarks.crowd import ITEMS, crowd, lay_shop
 from tests.postgres import NoPostgres, PostgresServer
 
 SIZES, DUE, ROUNDS = (1_000, 100_000, 1_000_000), 100, 3
-# The shop's first orders are copied; from there on every copy doubles what there is.
-PATTERN, DAYS, PEOPLE, ITEMS = 900, 60, 10, 50
 NOW = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)
 LIMIT = 1.5
-COPIED = (Order, Line, Promise, Watch, Timetable)
-# A hundred due ones come first; the pattern begins behind them.
-FIRST = DUE + 1
 
 
 def lay_out(session: Session) -> None:
     """The shop, and those that are due: promised within the next two days, some to be bought first."""
-    factories.make_shop(session, NOW, opening_hours="24/7")
-    for number in range(PEOPLE):
-        role = "staff" if number % 3 == 0 else "rider"
-        factories.make_person(session, NOW, f"P{number}", role=role, shifts="Mo-Su 08:00-22:00")
-    factories.make_supplier(session, NOW, "city-books", travel_minutes=15, procure_minutes=30)
-    for number in range(ITEMS):
-        factories.make_item(session, NOW, f"book-{number}", 1_000_000, suppliers=("city-books",))
+    lay_shop(session, NOW)
     factories.make_item(session, NOW, "rare", suppliers=("city-books",))
     for number in range(DUE):
         at = NOW + timedelta(hours=5, minutes=number * 20)
@@ -56,65 +45,15 @@ def lay_out(session: Session) -> None:
         factories.make_order(session, NOW, at, sku=sku, address=f"{number} Park Road")
 
 
-def lay_pattern(session: Session) -> None:
-    """Orders that are far off, each with what a round has written about it, and a slot for the pattern."""
-    made = {model: session.execute(select(model.__table__).limit(1)).mappings().one() for model in COPIED}
-    rows: dict[type[Base], list[dict[str, object]]] = {model: [] for model in COPIED}
-    for number in range(PATTERN):
-        order_id, at = FIRST + number, NOW + timedelta(days=3) + number * timedelta(days=DAYS - 3) / PATTERN
-        own: dict[type[Base], dict[str, object]] = {
-            Order: {"id": order_id, "ref": str(number), "promised_by": at, "first_promised_by": at},
-            Line: {"id": order_id, "sku": f"book-{number % ITEMS}", "item_id": number % ITEMS + 1},
-            Promise: {"id": order_id, "promised_by": at},
-            Watch: {"act_by": at - timedelta(hours=1), "late_at": at, "projected_at": NOW + timedelta(hours=1)},
-            Timetable: {"next_check_at": at - timedelta(hours=2)},
-        }
-        for model, values in own.items():
-            link = {} if model is Order else {"order_id": order_id}
-            rows[model].append({**made[model], **link, **values})
-    for model, found in rows.items():
-        session.execute(insert(model.__table__), found)
-    slots = [
-        {"staff_id": n % PEOPLE + 1, "order_id": FIRST + n, "task": "deliver", "stop": "the door", "start_by": at,
-         "ends_at": at + timedelta(hours=1), "is_under_way": False}
-        for n in range(PATTERN)
-        for at in [NOW + timedelta(days=3) + n * timedelta(days=DAYS - 3) / PATTERN]
-    ]  # fmt: skip
-    session.execute(insert(Assignment.__table__), slots)
-
-
-def double(session: Session, count: int, wanted: int) -> int:
-    """Copy those behind the due ones, at most so many as are wanted; how many there are then."""
-    more = min(count, wanted - count)
-    for model in COPIED:
-        table = model.__table__
-        key = table.c.id if model is Order else table.c.order_id
-        moved = {"id": count, "order_id": count}
-        columns = [
-            cast(table.c.id + literal(count - FIRST), String) if column.name == "ref"
-            else (column + literal(moved[column.name])).label(column.name) if column.name in moved
-            else column
-            for column in table.c
-        ]  # fmt: skip
-        rows = select(*columns).where(key >= FIRST, key < FIRST + more)
-        session.execute(insert(table).from_select([column.name for column in table.c], rows))
-    return count + more
-
-
 def fill(db: Database, orders: int) -> list[int]:
     """A database with so many open orders; the ids of those that are due."""
     upgrade(db)
     with db.transaction() as session:
         lay_out(session)
-    with db.transaction() as session:
+    with db.snapshot() as session:
         due = list(session.scalars(select(Order.id)))
-        lay_pattern(session)
-    count = PATTERN
-    while count < orders - DUE:
-        with db.transaction() as session:
-            count = double(session, count, orders - DUE)
-    with db.transaction() as session:
-        session.execute(text("ANALYZE"))
+    # Those that are due come first.
+    crowd(db, orders - DUE, NOW, first=DUE + 1)
     with db.snapshot() as session:
         assert session.scalar(select(func.count()).select_from(Order)) == orders
     return due
