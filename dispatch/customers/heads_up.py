@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -125,3 +126,18 @@ def is_to_be_collected(session: Session, order_id: int) -> bool:
 def is_open(row: HeadsUp, order: Order) -> bool:
     """Whether the customer can still choose."""
     return row.answer is None and order.status not in (Status.DELIVERED, Status.CANCELLED)
+
+
+def heads_up_shape(session: Session, order_id: int) -> dict[str, Any] | None:
+    """The heads-up of an order as the API shows it, if there was one."""
+    row = heads_up_of(session, order_id)
+    if row is None:
+        return None
+    return {
+        "made_at": row.made_at.isoformat(),
+        "choices": list(row.choices),
+        "proposed_at": row.proposed_at.isoformat() if row.proposed_at else None,
+        "answer": row.answer.value if row.answer else None,
+        "answered_at": row.answered_at.isoformat() if row.answered_at else None,
+        "withheld": row.withheld,
+    }

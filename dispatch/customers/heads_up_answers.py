@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Invalid, NotFound
+from ..foundation.errors import Conflict, Invalid, NotFound
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
 from ..messaging.inbound import Reaction
 from ..messaging.tables import InboundText
 from ..orders.rules import CLOSED, OPEN, Move, Status
-from ..orders.service import lock_order, record
+from ..orders.service import find_order, lock_order, record
 from ..orders.tables import Order, OrderEvent
 from ..orders.timetable import rearm
 from ..orders.wording import first_name, things
@@ -24,14 +24,14 @@ from ..procurement.substitution_wording import which
 from ..promise import service as promise
 from . import heads_up_wording as wording
 from .heads_up import heads_up_of
-from .heads_up_rules import Choice, Outcome, read
+from .heads_up_rules import Outcome, Preference, read
 from .tables import HeadsUp
 
 WANTS = {
-    Choice.WAIT: "The customer waits.",
-    Choice.LATER: "The customer takes the later time.",
-    Choice.COLLECT: "The customer comes and collects it.",
-    Choice.CANCEL: "The customer does not need it any more.",
+    Preference.WAIT: "The customer waits.",
+    Preference.LATER: "The customer takes the later time.",
+    Preference.COLLECT: "The customer comes and collects it.",
+    Preference.CANCEL: "The customer does not need it any more.",
 }
 
 
@@ -59,7 +59,7 @@ class _Case:
 
 
 def answer_heads_up(
-    session: Session, order_id: int, choice: Choice, now: datetime, *, links: Links, actor: str | None = None
+    session: Session, order_id: int, choice: Preference, now: datetime, *, links: Links, actor: str | None = None
 ) -> Answered:
     """Give an answer its effect, once: what was chosen first stands, and whoever comes late hears how it stands.
 
@@ -75,11 +75,11 @@ def answer_heads_up(
     if order.status in CLOSED:
         return _over(order, now)
     case = _Case(session=session, order=order, row=row, now=now, actor=actor or order.customer_name, links=links)
-    if order.status is Status.OUT_FOR_DELIVERY and choice is Choice.COLLECT:
+    if order.status is Status.OUT_FOR_DELIVERY and choice is Preference.COLLECT:
         return _over(order, now)
     if choice.value not in row.choices:
         raise Invalid("choice", f"choose one of {', '.join(row.choices)}")
-    if choice is Choice.LATER and (row.proposed_at is None or row.proposed_at <= now):
+    if choice is Preference.LATER and (row.proposed_at is None or row.proposed_at <= now):
         return _too_late(case)
     row.answer, row.answered_at = choice, now
     record(session, order, "heads_up_answered", WANTS[choice], at=now, actor=case.actor, data={"choice": choice.value})
@@ -139,11 +139,11 @@ def _cancel(case: _Case) -> str:
     return wording.is_cancelled()
 
 
-ACTS: dict[Choice, Callable[[_Case], str]] = {
-    Choice.WAIT: _wait,
-    Choice.LATER: _later,
-    Choice.COLLECT: _collect,
-    Choice.CANCEL: _cancel,
+ACTS: dict[Preference, Callable[[_Case], str]] = {
+    Preference.WAIT: _wait,
+    Preference.LATER: _later,
+    Preference.COLLECT: _collect,
+    Preference.CANCEL: _cancel,
 }
 
 
@@ -155,7 +155,7 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, links:
         .where(Order.customer_phone == text.from_phone, Order.status.in_(OPEN), HeadsUp.withheld.is_(None))
         .order_by(HeadsUp.made_at)
     )
-    asked = session.execute(query).tuples().all()
+    asked = [(row, order) for row, order in session.execute(query)]
     fits = [(row, order, choice) for row, order in asked if (choice := read(text.body, _choices(row))) is not None]
     waiting = [each for each in fits if each[0].answer is None]
     # Nothing is open: it may be what they chose, once more.
@@ -170,7 +170,7 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, links:
     return Reaction(text=answered.text, order_id=order.id)
 
 
-def _named(body: str, asked: list[tuple[HeadsUp, Order]]) -> tuple[HeadsUp, Order, Choice] | None:
+def _named(body: str, asked: list[tuple[HeadsUp, Order]]) -> tuple[HeadsUp, Order, Preference] | None:
     """ "Physics 2: 1", of several that were asked about."""
     said = read_titled_choice(body, [(things(order.lines), len(row.choices)) for row, order in asked])
     if said is None or said[1] == 0:
@@ -179,5 +179,16 @@ def _named(body: str, asked: list[tuple[HeadsUp, Order]]) -> tuple[HeadsUp, Orde
     return row, order, _choices(row)[said[1] - 1]
 
 
-def _choices(row: HeadsUp) -> list[Choice]:
-    return [Choice(value) for value in row.choices]
+def _choices(row: HeadsUp) -> list[Preference]:
+    return [Preference(value) for value in row.choices]
+
+
+def answer_for_customer(
+    session: Session, ref: str, choice: Preference, now: datetime, *, links: Links, actor: str
+) -> Answered:
+    """Somebody at the desk says what the customer chose on the phone. Raises NotFound, Invalid, or Conflict when it
+    is no news any more."""
+    answered = answer_heads_up(session, find_order(session, ref).id, choice, now, links=links, actor=actor)
+    if not answered.is_new:
+        raise Conflict(answered.text)
+    return answered

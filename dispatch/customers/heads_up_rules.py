@@ -12,7 +12,7 @@ from ..procurement.substitution_rules import read_choice
 from ..promise.rules import Level
 
 
-class Choice(enum.StrEnum):
+class Preference(enum.StrEnum):
     """What a customer may want when a promise is in danger."""
 
     WAIT = "wait"
@@ -61,18 +61,18 @@ def proposed(promised_by: datetime, projected_at: datetime | None, timezone: str
     return at if not past else at + (QUARTER - past)
 
 
-def choices(status: Status, new_time: datetime | None) -> tuple[Choice, ...]:
+def choices(status: Status, new_time: datetime | None) -> tuple[Preference, ...]:
     """What can be chosen: nobody fetches what is on its way already, and a time is offered only when we know one."""
     can = {
-        Choice.WAIT: True,
-        Choice.LATER: new_time is not None,
-        Choice.COLLECT: status is not Status.OUT_FOR_DELIVERY,
-        Choice.CANCEL: True,
+        Preference.WAIT: True,
+        Preference.LATER: new_time is not None,
+        Preference.COLLECT: status is not Status.OUT_FOR_DELIVERY,
+        Preference.CANCEL: True,
     }
-    return tuple(choice for choice in Choice if can[choice])
+    return tuple(choice for choice in Preference if can[choice])
 
 
-def read(text: str, offered: Sequence[Choice]) -> Choice | None:
+def read(text: str, offered: Sequence[Preference]) -> Preference | None:
     """Which of the numbered choices a text means; None when it is none of them. A "no" alone says nothing here."""
     number = read_choice(text, len(offered))
     return offered[number - 1] if number else None

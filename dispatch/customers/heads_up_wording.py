@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..procurement.substitution_rules import written
 from ..procurement.substitution_wording import THING, fitted
 from ..promise.rules import ClockName
-from .heads_up_rules import Choice
+from .heads_up_rules import Preference
 
 # Why, as somebody who is waiting would say it: no names of staff, no other customers.
 BECAUSE = {
@@ -36,7 +36,7 @@ class Told:
     promised: str
     link: str
     cause: ClockName
-    choices: tuple[Choice, ...]
+    choices: tuple[Preference, ...]
     later: str = ""
     taker: str = ""
     takes_replies: bool = True
@@ -56,13 +56,13 @@ def heads_up(told: Told) -> str:
     return fitted(text, told.what, told.shop, told.name, told.taker)
 
 
-def numbered(choices: Sequence[Choice], later: str) -> str:
+def numbered(choices: Sequence[Preference], later: str) -> str:
     """The choices with their numbers: "1 to wait, 2 for 20:30, 3 to collect it, 4 if not needed"."""
     words = {
-        Choice.WAIT: "to wait",
-        Choice.LATER: f"for {later}",
-        Choice.COLLECT: "to collect it",
-        Choice.CANCEL: "if not needed",
+        Preference.WAIT: "to wait",
+        Preference.LATER: f"for {later}",
+        Preference.COLLECT: "to collect it",
+        Preference.CANCEL: "if not needed",
     }
     return ", ".join(f"{written(number)} {words[choice]}" for number, choice in enumerate(choices, 1))
 
@@ -92,13 +92,13 @@ def is_cancelled() -> str:
     return "It is cancelled, as you wish. Thank you for telling us."
 
 
-def already(choice: Choice) -> str:
+def already(choice: Preference) -> str:
     """They chose before."""
     words = {
-        Choice.WAIT: "to wait",
-        Choice.LATER: "a later time",
-        Choice.COLLECT: "to collect it",
-        Choice.CANCEL: "not to have it any more",
+        Preference.WAIT: "to wait",
+        Preference.LATER: "a later time",
+        Preference.COLLECT: "to collect it",
+        Preference.CANCEL: "not to have it any more",
     }
     return f"You chose {words[choice]}, and that stands. If it is wrong, please call us."
 

@@ -18,6 +18,7 @@ from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
 from ..orders.wording import first_name, things
 from ..staff.tables import Staff
+from .heads_up import is_to_be_collected
 from .offer_notices import tell_of_offer, unreachable
 from .rules import CANCELLED, EARNS, OF_AN_OFFER, OF_AN_OPEN_ORDER, NoticeKind, is_overtaken
 from .tables import Notice
@@ -135,6 +136,8 @@ def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_
         return OVERTAKEN
     if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY and not is_just_there:
         return "it is not on its way any more"
+    if kind is NoticeKind.ON_ITS_WAY and is_to_be_collected(session, order.id):
+        return "they come and collect it"
     return None
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..foundation.db import Base, one_of
 from ..foundation.types import ByValue, UtcDateTime
-from .heads_up_rules import Choice
+from .heads_up_rules import Preference
 from .rules import NoticeKind
 
 
@@ -41,7 +41,7 @@ class HeadsUp(Base):
 
     __tablename__ = "heads_ups"
     __table_args__ = (
-        one_of("answer", Choice),
+        one_of("answer", Preference),
         CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_at_known"),
         Index("ix_heads_ups_outbox_id", "outbox_id"),
     )
@@ -53,5 +53,5 @@ class HeadsUp(Base):
     choices: Mapped[list[Any]] = mapped_column(JSON, default=list)
     outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
     withheld: Mapped[str | None]
-    answer: Mapped[Choice | None] = mapped_column(ByValue(Choice))
+    answer: Mapped[Preference | None] = mapped_column(ByValue(Preference))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -43,11 +43,11 @@ class Case:
         if stage is None:
             return
         recovery.fix_by = fix_by if what is Step.OFFER_FIX else None if what is Step.REOPEN else recovery.fix_by
+        grace = timedelta(minutes=self.order.branch.policy.apology_grace_minutes)
         # Goods that come before the apology don't give people more time for it.
         is_same_clock = recovery.stage is Stage.OPENED and stage is Stage.FIXED_FIRST
         recovery.stage = stage
         if not is_same_clock:
-            grace = timedelta(minutes=self.order.branch.policy.apology_grace_minutes)
             recovery.next_step_at = next_step_at(stage, self.now, grace=grace, fix_by=recovery.fix_by)
         recovery.closed_at = None if stage in LIVE else self.now
         self.session.flush()

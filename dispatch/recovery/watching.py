@@ -122,7 +122,8 @@ def note_facts(session: Session, order: Order, recovery: Recovery, now: datetime
         if recovery.cause is Cause.LATE:
             case.go(Fact.SAFE)
         return
-    if order.delivered_at is None or recovery.stage in (Stage.FIXED_FIRST, Stage.FIXED):
+    is_noted = any(step.step is Step.FIXED and step.at == order.delivered_at for step in recovery.steps)
+    if order.delivered_at is None or is_noted:
         return
     if order.delivered_at > counted_promise(session, order).promised_by:
         recovery.cause = Cause.BROKEN

@@ -93,8 +93,11 @@ def question(told: Told, own: str = "") -> str:
     ways = "Reply YES, or NO and what is missing" if told.takes_replies else "Please tell us here"
 
     def text(own: str, shop: str, name: str) -> str:
-        good = f"{_ended(own)} Is everything good now?" if own else "is everything good now?"
-        return f"{name or 'Hello'}, {good} {ways}: {told.link} {shop or 'The shop'}"
+        if own:
+            start = f"Hello{f' {name}' if name else ''}. {_ended(own)} Is everything good now?"
+        else:
+            start = f"{name or 'Hello'}, is everything good now?"
+        return f"{start} {ways}: {told.link} {shop or 'The shop'}"
 
     return fitted(text, own, told.shop, told.name)
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from ..customers.heads_up import heads_up_shape
 from ..escalation.queries import list_orders, order_shapes
 from ..foundation.errors import Invalid
 from ..orders.rules import Sourcing
 from ..orders.service import NewLine, NewOrder, ProcurementNews, find_order, timeline
 from ..orders.tables import Line, Order
 from ..promise import service
+from ..recovery.queries import care_of
 from . import schemas_orders as shapes
 from .api_operations import NUMBER, REF, Answer, Call, NoQuery, Nothing, Registry
 from .api_shop import CREATED_OR_NOT, check_branch, page
@@ -29,7 +31,8 @@ def order_answer(call: Call[Any, Any], order: Order, *, status: int = 200) -> An
     def body() -> Mapping[str, Any]:
         (shape,) = order_shapes(call.session, [order], call.now, call.links)
         plan, promises = plan_shapes(call.session, order, call.now), ledger(call.session, order)
-        return shape | {"plan": plan, "promises": promises}
+        told = {"heads_up": heads_up_shape(call.session, order.id)}
+        return shape | {"plan": plan, "promises": promises} | told | care_of(call.session, order, call.now)
 
     return Answer(body=body, status=status, location=f"/orders/{order.ref}", version=order.version)
 

@@ -12,13 +12,17 @@ from .api_offers import substitutions
 from .api_orders import orders
 from .api_pins import pinned
 from .api_quotes import quotes
+from .api_recoveries import recoveries
+from .api_reports import reports
 from .api_shop import branches, goods, people
 from .api_suppliers import suppliers
 from .auth import current_runtime, limiter
 from .errors import handle_errors
 from .openapi import make_docs_blueprint
 
-REGISTRIES = (branches, people, goods, quotes, orders, pinned, suppliers, substitutions, calls, texts)
+REGISTRIES = (
+    branches, people, goods, quotes, orders, pinned, suppliers, substitutions, calls, recoveries, reports, texts,
+)  # fmt: skip
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

@@ -98,7 +98,8 @@ def _true_or_false(value: object) -> object:
     return value == "true" if isinstance(value, str) else value
 
 
-def _id(value: object) -> int:
+def read_id(value: object) -> int:
+    """An id as we gave it out. Raises ValueError with a hint."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:
         raise ValueError('give the id as it was given to you, like "17"')
@@ -107,7 +108,7 @@ def _id(value: object) -> int:
 
 def _cursor(value: object) -> int:
     try:
-        return _id(value)
+        return read_id(value)
     except ValueError as error:
         raise ValueError("give the value of `next` as it came, or leave it out for the first page") from error
 
@@ -129,7 +130,7 @@ Quantity = Annotated[int, Field(ge=1, le=10_000), WHOLE]
 Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 Id = Annotated[
     int,
-    PlainValidator(_id),
+    PlainValidator(read_id),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^[0-9]{1,10}$"}, {"type": "integer", "minimum": 0}]}),
 ]
 # Of a query: there everything is text.

@@ -12,6 +12,7 @@ from ..escalation.rules import EscalationState
 from ..orders.rules import Move, Proof, Sourcing, Status, Substitution
 from ..procurement.substitution_rules import OfferState
 from ..promise.rules import ClockName, Level
+from ..recovery.endings import Ending
 from .schemas import (
     ABSENT,
     DIGITS,
@@ -31,7 +32,7 @@ from .schemas import (
     Title,
     Words,
 )
-from .schemas_plan import GivenPromise, Person, PlanStep
+from .schemas_plan import GivenPromise, HeadsUp, Person, PlanStep, RecoveryMark
 from .schemas_shop import Placed
 
 ExternalId = Annotated[Sku, Field(max_length=100)]
@@ -237,7 +238,10 @@ class EscalationMark(Shape):
 
 
 class Order(Shape):
-    """One order. `first_promised_by` is never rewritten. Lists leave out `plan` and `promises`, the first one first."""
+    """One order. `first_promised_by` is never rewritten. Lists leave out all from `plan` on.
+
+    `promises`: the first one first. `ending`: how the story ended, null while it is open, and why.
+    """
 
     ref: str
     external_id: str | None
@@ -264,6 +268,10 @@ class Order(Shape):
     closed_at: datetime | None
     plan: list[PlanStep] = ABSENT
     promises: list[GivenPromise] = ABSENT
+    ending: Ending | None = ABSENT
+    ending_why: str = ABSENT
+    recovery: RecoveryMark | None = ABSENT
+    heads_up: HeadsUp | None = ABSENT
 
 
 class OrderPage(Shape):

@@ -1,4 +1,4 @@
-"""The plan of an order, its pins and every promise given for it, as they come in and go out."""
+"""What stands beside an order: its plan, its pins, every promise given for it, and how its customer was cared for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..customers.heads_up_rules import Preference
 from ..promise.advice import Doing
+from ..recovery.rules import Stage, State
 from .schemas import Body, Id, Shape, Words
 
 
@@ -50,3 +52,24 @@ class GivenPromise(Shape):
     made_by: str
     why: str | None
     agreed: bool | None
+
+
+class RecoveryMark(Shape):
+    """The newest recovery of an order."""
+
+    id: str
+    state: State
+    stage: Stage
+
+
+class HeadsUp(Shape):
+    """What the customer was told while the promise was at risk, what they could choose, and what they chose.
+
+    `withheld`: why nobody texted them, or that the text did not arrive."""
+
+    made_at: datetime
+    choices: list[Preference]
+    proposed_at: datetime | None
+    answer: Preference | None
+    answered_at: datetime | None
+    withheld: str | None

@@ -26,6 +26,7 @@ def shop(world: World) -> World:
     world.person("Ravi", role="staff")
     world.person("Sita", role="staff")
     world.person("Anand", role="founder", shifts=None)
+    world.is_about_staff = True
     return world
 
 

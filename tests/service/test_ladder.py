@@ -35,6 +35,7 @@ def ladder(world: World) -> World:
 
 def ready(world: World, minutes: float = 40, **changes: object) -> str:
     """An order that is packed, needs 35 minutes to the customer and was promised in `minutes`."""
+    world.is_about_staff = True
     ref = world.order(minutes=minutes, **changes)
     world.procure(ref, "bought")
     world.move(ref, "pack")

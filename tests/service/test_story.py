@@ -89,6 +89,7 @@ def test_nobody_buys_it_and_the_ladder_says_so_while_there_is_time(story: World)
     story.phone("Arjun Mehta").expects("on the way")
     story.phone("Arjun Mehta").expects("delivered")
     story.advance(to="21:00")
+    story.phone("Arjun Mehta").expects("how was it with Kala Books?")
     assert story.see(ref)["delivered_at"] < story.see(ref)["promised_by"]
 
 
@@ -112,6 +113,8 @@ def test_it_comes_in_at_closing_time_and_only_the_founder_is_left(story: World) 
     asked = [page["asked_at"] for page in story.escalation(ref)["pages"]]
     assert asked == sorted(asked)
     assert len(set(asked)) == 3
+    # The founder is asked: now the customer must hear of it, while he can still choose.
+    story.phone("Arjun Mehta").expects("may not be with you by 19:30", "Reply 1 to wait")
     story.phone("Meena").expects(ref).replies("#X").expects("somebody else")
     story.phone("Tariq").expects(ref).replies("busy").expects("somebody else")
     founder = story.phone("Anand").expects(ref)
@@ -146,6 +149,8 @@ def test_nobody_takes_it_and_it_is_red_but_never_forgotten(story: World) -> None
     assert story.level(ref) == "late"
     for name in ("Meena", "Tariq", "Anand"):
         story.phone(name).expects(ref)
+    story.phone("Arjun Mehta").expects("may not be with you by 19:30")
+    story.phone("Arjun Mehta").expects("exam tomorrow", "We are sorry", "Anand, Kala Books")
     # Late is late, but an answer still counts.
     story.phone("Anand").replies("yes").expects("yours")
     assert story.escalation(ref)["state"] == "accepted"

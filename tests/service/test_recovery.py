@@ -1,0 +1,390 @@
+"""Broken promises, on both databases: a case by itself, sorry first, the fix, the customer's word, and how it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from dispatch import rounds
+from dispatch.foundation.db import once_more
+from dispatch.foundation.errors import Conflict, Invalid, MoveNotAllowed, NotFound
+from dispatch.messaging.rules import Channel
+from dispatch.messaging.service import opt_out
+from dispatch.orders.service import find_order
+from dispatch.recovery.answers import answer
+from dispatch.recovery.audit import Forgotten, forgotten
+from dispatch.recovery.queries import care_of, get_recovery, list_recoveries
+from dispatch.recovery.rules import Fault, State, Step
+from dispatch.recovery.service import Taken, complain, take_step
+from dispatch.recovery.tables import Recovery, RecoveryStep, Survey
+from tests.world import World, at_once, city, world
+
+__all__ = ["city", "world"]
+ARJUN = "Arjun Mehta"
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    """Ravi may carry, Maya and the founder are there to sign; every text is expected where it matters."""
+    world.shop(opening_hours="Mo-Su 09:00-23:00", apology_grace_minutes=10)
+    world.person("Ravi", role="staff", shifts="Mo-Su 10:00-23:00")
+    world.person("Maya", role="manager", shifts="Mo-Su 10:00-11:00")
+    world.person("Anand", role="founder", shifts=None)
+    world.ignore_rest()
+    return world
+
+
+def broken(shop: World, **more: Any) -> str:
+    """An order on its way whose promise has just passed."""
+    ref = shop.order(minutes=60, **more)
+    shop.procure(ref, "bought")
+    shop.move(ref, "pack")
+    shop.move(ref, "hand_over", staff_id=shop.people["Ravi"])
+    shop.advance(minutes=61)
+    return ref
+
+
+def case(shop: World, ref: str) -> dict[str, Any]:
+    """The newest case of an order as the API shows it."""
+    with shop.db.snapshot() as session:
+        items, _ = list_recoveries(session, shop.now, order=ref)
+        assert items, f"order {ref} has no case"
+        return items[0]
+
+
+def cases(shop: World, state: State | None = None) -> list[dict[str, Any]]:
+    with shop.db.snapshot() as session:
+        return list_recoveries(session, shop.now, state=state)[0]
+
+
+def take(shop: World, ref: str, step: str, **more: Any) -> dict[str, Any]:
+    number = int(case(shop, ref)["id"])
+    taken = Taken(step=Step(step), actor="desk", **more)
+    shop.do(lambda session: take_step(session, number, taken, shop.now, links=shop.runtime.links))
+    return case(shop, ref)
+
+
+def ending(shop: World, ref: str) -> str | None:
+    with shop.db.snapshot() as session:
+        found: str | None = care_of(session, find_order(session, ref), shop.now)["ending"]
+        return found
+
+
+def customer(shop: World, **words: str) -> None:
+    shop.tick()
+    shop.phone(ARJUN).expects(*words.values())
+
+
+# --- a case by itself ------------------------------------------------------------------------------------------------
+
+
+def test_r5_sorry_by_itself_delivered_and_confirmed_by_text(shop: World) -> None:
+    ref = broken(shop)
+    opened = case(shop, ref)
+    assert (opened["state"], opened["stage"], opened["cause"], opened["allowed"]) == (
+        "open",
+        "opened",
+        "broken",
+        ["empathise"],
+    )
+    shop.advance(minutes=9)
+    assert shop.phones.find(shop.numbers[ARJUN], ["sorry"]) is None
+    shop.advance(minutes=1)
+    sorry = shop.phone(ARJUN).expects(
+        "we promised you Physics 2 by 15:00", "exam tomorrow", "sorry", "Maya, Kala Books"
+    )
+    assert case(shop, ref)["allowed"] == ["offer_fix", "fixed"]
+    shop.move(ref, "deliver")
+    shop.advance(minutes=11)
+    customer(shop, what="has been delivered")
+    shop.phone(ARJUN).expects("is everything good now?", "Reply YES")
+    assert ending(shop, ref) is None
+    sorry.replies("Yes, thanks").expects("We are glad it is good")
+    assert (case(shop, ref)["stage"], case(shop, ref)["state"], ending(shop, ref)) == ("confirmed", "closed", "R5")
+    # Twice is once, and nobody says sorry a second time for the same promise.
+    shop.advance(minutes=60)
+    assert len(cases(shop)) == 1
+    assert [step["step"] for step in case(shop, ref)["steps"]] == ["empathise", "fixed", "confirm"]
+    assert shop.phones.find(shop.numbers[ARJUN], ["sorry"]) is None
+
+
+def test_people_s_own_apology_comes_first_and_then_the_clock_is_silent(shop: World) -> None:
+    ref = broken(shop)
+    take(shop, ref, "empathise", text="Arjun, I know what tonight means to you. I am so sorry. Maya")
+    shop.advance(minutes=30)
+    shop.phone(ARJUN).expects("I know what tonight means to you")
+    assert shop.phones.find(shop.numbers[ARJUN], ["sorry"]) is None
+    with pytest.raises(MoveNotAllowed) as refused:
+        take(shop, ref, "empathise", text="Sorry once more, so sorry")
+    assert refused.value.allowed == ("offer_fix", "fixed")
+
+
+def test_a_fix_before_sorry_is_refused_and_so_is_everything_else(shop: World) -> None:
+    ref = broken(shop)
+    for step in ("offer_fix", "fixed", "confirm", "reopen"):
+        with pytest.raises(MoveNotAllowed, match="nobody has said sorry yet") as refused:
+            take(shop, ref, step, text="We bring it now", by_at=shop.now + timedelta(hours=1))
+        assert refused.value.allowed == ("empathise",)
+    assert case(shop, ref)["steps"] == []
+
+
+def test_r3_delivered_before_anybody_has_said_sorry_is_a_fact(shop: World) -> None:
+    ref = broken(shop)
+    shop.move(ref, "deliver")
+    shop.tick()
+    assert (case(shop, ref)["stage"], ending(shop, ref)) == ("fixed_first", "R3")
+    # Sorry is owed all the same, and says when it came; then the question.
+    shop.advance(minutes=10)
+    shop.phone(ARJUN).expects("it came only at 15:01", "sorry")
+    shop.phone(ARJUN).expects("is everything good now?").replies("yes").expects("glad")
+    assert ending(shop, ref) == "R3"
+    assert shop.look(select(Survey)) == []
+
+
+def test_delivered_late_while_nobody_looked_opens_a_case_all_the_same(shop: World) -> None:
+    ref = shop.order(minutes=60)
+    shop.procure(ref, "bought")
+    shop.tick()
+    shop.clock.advance(minutes=70)
+    shop.move(ref, "deliver")
+    assert ending(shop, ref) == "R3"
+    shop.tick()
+    assert (case(shop, ref)["stage"], case(shop, ref)["cause"]) == ("fixed_first", "broken")
+
+
+def test_r4_a_fix_that_is_late_reopens_the_case_by_itself(shop: World) -> None:
+    ref = broken(shop)
+    take(shop, ref, "empathise", staff_id=shop.people["Maya"], channel=Channel.CALL)
+    by = shop.now + timedelta(minutes=60)
+    offered = take(shop, ref, "offer_fix", by_at=by, fault=Fault.OURS, goodwill="no charge for the delivery")
+    assert (offered["stage"], offered["fix_by"], offered["fault"]) == ("fix_offered", by.isoformat(), "ours")
+    customer(shop, fix="you will have Physics 2 by 16:01", gift="no charge for the delivery")
+    # It is a new promise as well: the clock and the ladder work for it, and the first stays.
+    seen = shop.see(ref)
+    assert (seen["promised_by"], seen["first_promised_by"] < seen["promised_by"]) == (by.isoformat(), True)
+    shop.advance(minutes=61)
+    assert (case(shop, ref)["stage"], case(shop, ref)["allowed"]) == ("empathised", ["offer_fix", "fixed"])
+    assert "recovery_reopened" in shop.events(ref)
+    shop.move(ref, "deliver")
+    shop.tick()
+    assert ending(shop, ref) == "R4"
+    # One apology per failure.
+    assert [step["step"] for step in case(shop, ref)["steps"]].count("empathise") == 1
+
+
+def test_r4_no_word_within_two_days(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.move(ref, "deliver")
+    shop.tick()
+    shop.advance(minutes=48 * 60)
+    assert (case(shop, ref)["stage"], ending(shop, ref)) == ("fixed", None)
+    shop.advance(minutes=1)
+    assert (case(shop, ref)["stage"], case(shop, ref)["state"], ending(shop, ref)) == ("unconfirmed", "closed", "R4")
+
+
+def test_no_reopens_and_somebody_phones(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.move(ref, "deliver")
+    shop.advance(minutes=11)
+    arjun = shop.phone(ARJUN).expects("is everything good now?")
+    arjun.replies("No, the cover is torn").expects("Somebody of us will phone you")
+    assert (case(shop, ref)["stage"], ending(shop, ref)) == ("empathised", "R4")
+    assert "phone_customer" in shop.events(ref)
+    assert case(shop, ref)["steps"][-1]["text"] == "No, the cover is torn"
+    # What was fixed by hand is asked at once.
+    take(shop, ref, "fixed", text="A new copy is at your door.")
+    customer(shop, own="A new copy is at your door. Is everything good now?")
+
+
+def test_a_promise_that_is_only_feared_lost_needs_no_apology_once_it_is_safe(world: World) -> None:
+    shop = world
+    shop.ignore_rest()
+    # Nobody at all.
+    ref = shop.order(minutes=120)
+    shop.tick()
+    assert (shop.level(ref), case(shop, ref)["cause"]) == ("late", "late")
+    shop.person("Sita", role="staff", shifts="24/7")
+    shop.procure(ref, "bought")
+    shop.advance(minutes=11)
+    assert (shop.level(ref) != "late", case(shop, ref)["stage"], case(shop, ref)["allowed"]) == (True, "averted", [])
+    assert shop.phones.find(shop.numbers[ARJUN], ["sorry"]) is None
+    # When it breaks after all, that is a failure of its own.
+    shop.advance(minutes=200)
+    assert [one["cause"] for one in cases(shop)] == ["broken", "late"]
+
+
+def test_a_later_time_counts_only_when_the_customer_agreed(shop: World) -> None:
+    agreed, unasked = shop.order(minutes=60, customer_name="Asha Rao"), shop.order(minutes=60, customer_name="Uma Das")
+    later = shop.now + timedelta(minutes=180)
+    shop.change(agreed, promised_by=later, why="the book is rare", agreed=True)
+    shop.change(unasked, promised_by=later, why="the book is rare")
+    shop.advance(minutes=61)
+    assert [one["order"] for one in cases(shop)] == [unasked]
+    for ref in (agreed, unasked):
+        shop.move(ref, "deliver")
+    shop.tick()
+    assert (ending(shop, agreed), ending(shop, unasked)) == (None, "R3")
+    with shop.db.snapshot() as session:
+        why = care_of(session, find_order(session, agreed), shop.now)["ending_why"]
+    assert "agreed to a later time" in why
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_complaint_after_a_good_delivery(shop: World) -> None:
+    ref = shop.order(minutes=120)
+    shop.move(ref, "deliver")
+    shop.tick()
+    assert ending(shop, ref) == "R1"
+    shop.do(lambda s: complain(s, ref, "the cover is torn", shop.now, actor="desk", fault=Fault.SUPPLIER))
+    with pytest.raises(Conflict, match="open recovery already"):
+        shop.do(lambda s: complain(s, ref, "and it is wet", shop.now, actor="desk"))
+    assert ending(shop, ref) is None
+    shop.advance(minutes=10)
+    shop.phone(ARJUN).expects("the cover is torn", "exam tomorrow", "sorry")
+    # Nobody is asked how it was in the middle of that.
+    shop.advance(minutes=180)
+    (survey,) = shop.look(select(Survey))
+    assert (survey.asked_at, survey.withheld) == (None, "the story has not ended well")
+    assert case(shop, ref)["suggestions"] == ["no charge for the delivery"]
+    second = shop.order(minutes=120, customer_phone=shop.numbers[ARJUN])
+    shop.do(lambda s: complain(s, second, "nobody came", shop.now, actor="desk"))
+    assert case(shop, second)["earlier"] == [{"id": case(shop, ref)["id"], "order": ref, "what": "the cover is torn"}]
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"step": "empathise"}, "text"),
+    ({"step": "empathise", "text": "So sorry, it won't happen again"}, "text"),
+    ({"step": "empathise", "channel": Channel.CALL}, "by"),
+    ({"step": "empathise", "staff_id": 9999, "channel": Channel.CALL}, "by"),
+]
+
+
+@pytest.mark.parametrize(("given", "field"), BAD)
+def test_what_is_wrong_with_an_apology(shop: World, given: dict[str, Any], field: str) -> None:
+    ref = broken(shop)
+    with pytest.raises((Invalid, NotFound)) as refused:
+        take(shop, ref, **given)
+    assert isinstance(refused.value, Invalid)
+    assert [error.field for error in refused.value.errors] == [field]
+    assert case(shop, ref)["stage"] == "opened"
+
+
+def test_a_fix_needs_a_time_to_come(shop: World) -> None:
+    ref = broken(shop)
+    take(shop, ref, "empathise", staff_id=shop.people["Maya"], channel=Channel.CALL, text="He was kind about it")
+    for more in ({}, {"by_at": shop.now}, {"by_at": shop.now + timedelta(days=61)}):
+        with pytest.raises(Invalid) as refused:
+            take(shop, ref, "offer_fix", **more)
+        assert refused.value.errors[0].field == "by"
+
+
+def test_whom_no_text_reaches_is_for_a_person_to_phone(shop: World) -> None:
+    ref = broken(shop)
+    shop.do(lambda session: opt_out(session, shop.numbers[ARJUN], shop.now, "STOP"))
+    with pytest.raises(Invalid, match="asked not to be texted"):
+        take(shop, ref, "empathise", text="I am so sorry, Arjun")
+    shop.advance(minutes=30)
+    assert shop.events(ref).count("phone_customer") == 1
+    assert case(shop, ref)["stage"] == "opened"
+    take(shop, ref, "empathise", staff_id=shop.people["Maya"], channel=Channel.CALL)
+    assert case(shop, ref)["stage"] == "empathised"
+
+
+def test_an_apology_that_does_not_arrive_is_said_by_phone(shop: World) -> None:
+    ref = broken(shop)
+    shop.fault("undelivered", name=ARJUN, code=30003)
+    shop.advance(minutes=11)
+    shop.tick()
+    assert shop.events(ref).count("phone_customer") == 1
+    assert case(shop, ref)["steps"][0]["is_lost"] is True
+
+
+# --- how was it ------------------------------------------------------------------------------------------------------
+
+
+def test_how_was_it_once_by_day_and_not_too_often(shop: World) -> None:
+    shop.advance(to="20:00")
+    first = shop.order(minutes=60)
+    shop.move(first, "deliver")
+    shop.advance(minutes=180)
+    assert shop.phones.find(shop.numbers[ARJUN], ["how was it"]) is None
+    shop.advance(minutes=10 * 60)
+    shop.phone(ARJUN).expects("how was it with Kala Books?").replies("Lovely, he rang twice").expects("every word")
+    assert "customer_said" in shop.events(first)
+    second = shop.order(minutes=60, customer_phone=shop.numbers[ARJUN])
+    shop.move(second, "deliver")
+    shop.advance(minutes=150)
+    assert shop.phones.find(shop.numbers[ARJUN], ["how was it"]) is None
+    assert {row.withheld for row in shop.look(select(Survey))} == {None, "they were asked lately"}
+
+
+# --- races, repeats, and what is forgotten ---------------------------------------------------------------------------
+
+
+def test_many_at_once_say_sorry_once(shop: World) -> None:
+    ref = broken(shop)
+    number = int(case(shop, ref)["id"])
+    shop.clock.advance(minutes=10)
+
+    def by_hand() -> str:
+        try:
+            taken = Taken(step=Step.EMPATHISE, actor="desk", text="I am so sorry, Arjun")
+            once_more(shop.db, lambda s: take_step(s, number, taken, shop.now, links=shop.runtime.links))
+            return "hand"
+        except MoveNotAllowed:
+            return "late"
+
+    def by_itself() -> str:
+        rounds.make_good(shop.runtime)
+        return "clock"
+
+    at_once([by_hand, by_itself, by_hand, by_itself])
+    rows = shop.look(select(RecoveryStep))
+    assert [row.step for row in rows] == [Step.EMPATHISE]
+    shop.tick()
+    texts = [text for text in shop.city.texts() if text.to == shop.numbers[ARJUN] and "sorry" in text.body]
+    assert len(texts) == 1
+
+
+def test_two_taps_confirm_once_and_a_stranger_asks_in_vain(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.move(ref, "deliver")
+    shop.tick()
+    number = shop.order_row(ref).id
+
+    def tap() -> bool:
+        return once_more(shop.db, lambda s: answer(s, number, shop.now, is_good=True, links=shop.runtime.links).is_new)
+
+    assert sorted(at_once([tap, tap, tap])) == [False, False, True]
+    other = shop.order_row(shop.order(minutes=60)).id
+    with pytest.raises(NotFound):
+        shop.do(lambda s: answer(s, other, shop.now, is_good=True, links=shop.runtime.links))
+
+
+def test_the_audit_finds_who_was_forgotten(shop: World) -> None:
+    ref = broken(shop)
+    number = int(case(shop, ref)["id"])
+    shop.clock.advance(minutes=12)
+
+    def found() -> dict[Forgotten, list[int]]:
+        with shop.db.snapshot() as session:
+            return forgotten(session, shop.now)
+
+    order_id = shop.order_row(ref).id
+    assert found() == {Forgotten.UNSORRY: [order_id]}
+    shop.do(lambda s: s.delete(s.get_one(Recovery, number)))
+    assert found() == {Forgotten.UNOPENED: [order_id]}
+    # It is looked at again, by the ordinary path.
+    rounds.audit(shop.runtime)
+    shop.tick()
+    assert found() == {}
+    with shop.db.snapshot() as session, pytest.raises(NotFound):
+        get_recovery(session, 999, shop.now)
