@@ -54,6 +54,7 @@ class Order(Base):
         CheckConstraint("(status IN ('delivered', 'cancelled')) = (closed_at IS NOT NULL)", name="closed_at_known"),
         partial_index("ix_orders_open", "branch_id", "promised_by", where="status NOT IN ('delivered', 'cancelled')"),
         partial_index("ix_orders_delivered", "branch_id", "delivered_at", where="delivered_at IS NOT NULL"),
+        Index("ix_orders_first_promised_by", "branch_id", "first_promised_by"),
         Index("ix_orders_customer_phone", "customer_phone"),
     )
 

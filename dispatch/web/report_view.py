@@ -202,8 +202,9 @@ def cause_bars(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def clock_bars(by_clock: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Broken promises by the clock that bound, as the contract counts them."""
-    return bars({CLOCKS[ClockName(name)]: count for name, count in by_clock.items()})
+    """Broken promises by the clock that bound, as the contract counts them; those that no clock bound come last."""
+    named = bars({CLOCKS[ClockName(name)]: count for name, count in by_clock.items()})
+    return sorted(named, key=lambda bar: bar["name"] == CLOCKS[ClockName.DEADLINE])
 
 
 # --- endings, rescues, shops -----------------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ def seconds_words(seconds: float | None) -> str:
 
 
 def call_words(calls: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls for help: how many, and how fast: half of them within the first time that is said."""
+    """Calls for help: how many, and how fast they went."""
     first, taken = calls["first_page_seconds"], calls["acceptance_seconds"]
     return {
         **{name: calls[name] for name in ("opened", "accepted", "unanswered")},
@@ -266,9 +267,8 @@ def call_words(calls: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _times(times: Mapping[str, float | None]) -> str:
-    if times["p50"] is None:
-        return "–"
-    return f"{seconds_words(times['p50'])}; 19 in 20 within {seconds_words(times['p95'])}"
+    half, most = seconds_words(times["p50"]), seconds_words(times["p95"])
+    return half if half == most else f"half within {half}, 19 in 20 within {most}"
 
 
 def shop_view(shop: ShopAnswers) -> dict[str, Any]:

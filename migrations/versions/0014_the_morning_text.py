@@ -1,4 +1,4 @@
-"""Which branches tell their founder each morning how yesterday went."""
+"""Promises found by their day, and which branches tell their founder each morning how yesterday went."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["branch_id"], ["branches.id"], name=op.f("fk_morning_texts_branch_id_branches")),
         sa.PrimaryKeyConstraint("branch_id", name=op.f("pk_morning_texts")),
     )
+    # Not in a batch: that would copy a table that others point to.
+    op.create_index("ix_orders_first_promised_by", "orders", ["branch_id", "first_promised_by"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_orders_first_promised_by", "orders")
     op.drop_table("morning_texts")

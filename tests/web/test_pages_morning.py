@@ -28,6 +28,8 @@ from dispatch.procurement.calls import Outcome
 from dispatch.promise import calls
 from dispatch.promise import service as promise
 from dispatch.promise.rules import ClockName
+from dispatch.recovery.rules import Cause, Fault, Stage, Step
+from dispatch.recovery.tables import Recovery, RecoveryStep
 from dispatch.staff.tables import Staff
 from dispatch.web.report_pages import safe_cell
 from dispatch.web.tables import Access
@@ -161,13 +163,32 @@ def test_figures_of_a_day(desk: Desk) -> None:
     assert "R3 We failed, and nobody said sorry first 1 Delivered late, and nobody had said sorry" in endings
     assert f"{refs['nobody']} R4" in endings
     calls = section(html, "calls")
-    assert "Opened 2 Somebody took it 1 Nobody took it 1 First text after 1 min;" in calls
-    assert "Taken after 3 min; 19 in 20 within 3 min" in calls
+    assert "Opened 2 Somebody took it 1 Nobody took it 1 First text after 1 min" in calls
+    assert "Taken after 3 min" in calls
     assert section(html, "saved") == f"Who saved what Arjun Das {refs['saved']}"
     assert "City-Books 1 of 2" in section(html, "shops")
     assert "More on the clock" in section(html, "clock")
     assert " style=" not in html
     assert "+447700" not in html
+
+
+def test_what_a_case_says_stands_above_what_is_read_from_events(desk: Desk) -> None:
+    refs = monday(desk)
+    with desk.db.transaction() as session:
+        past = Past(session, desk.clock.now())
+        order = find_order(session, refs["nobody"])
+        case = Recovery(order_id=order.id, cause=Cause.BROKEN, clock=ClockName.SUPPLIER_CLOSING, stage=Stage.EMPATHISED)
+        case.opened_at, case.opened_by, case.fault = past.at("19:00"), "clock", Fault.SUPPLIER
+        for step, time in ((Step.EMPATHISE, "19:05"), (Step.FIXED, "19:40"), (Step.REOPEN, "20:00")):
+            case.steps.append(RecoveryStep(step=step, at=past.at(time), actor="desk"))
+        session.add(case)
+    html = desk.get("/reports").text
+    assert f"The other shop let us down {refs['nobody']} 1" in section(html, "causes")
+    assert "The other shop's closing time 1" in section(html, "clocks")
+    assert "R4 Sorry first, but the fix was late or poor 1 We said sorry first, but" in section(html, "endings")
+    rows = {row["ref"]: row for row in csv.DictReader(io.StringIO(desk.get("/reports.csv").text))}
+    row = rows[refs["nobody"]]
+    assert (row["ending"], row["binding_clock"], row["cause"]) == ("R4", "supplier_closing", "shop_failed")
 
 
 def test_weeks_months_and_days_without_promises(desk: Desk) -> None:
