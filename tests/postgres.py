@@ -76,7 +76,7 @@ def _account() -> pwd.struct_passwd | None:
     return names.get("postgres") or names["nobody"]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     # Runs in the child, after the change of user, which would clear the flag.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
@@ -127,7 +127,7 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                preexec_fn=die_with_parent,  # noqa: PLW1509
                 **({"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}),
             )
 

@@ -11,8 +11,9 @@ import pytest
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
 from dispatch.messaging import service
+from dispatch.messaging.delivery import LEASE_SECONDS
 from dispatch.messaging.gateway import Attempt, Outcome
-from dispatch.messaging.rules import TextState
+from dispatch.messaging.rules import Kind, TextState
 from tests.service.test_outbox_kit import (
     MEENA,
     RAVI,
@@ -99,6 +100,46 @@ def test_an_old_token_settles_nothing(db: Database, now: datetime) -> None:
     assert told.state is TextState.QUEUED
     assert settle(db, old, accepted("SM1"), later) is None
     assert settle(db, new, accepted("SM1"), later) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "woken_with", "tries", "state"),
+    [
+        # It has left: the other one finds it, and its sender has nothing more to say.
+        (Kind.PAGE, accepted("SM1"), 1, TextState.SENT),
+        (Kind.PAGE, Attempt(outcome=Outcome.UNKNOWN), 1, TextState.SENT),
+        (Kind.NOTICE, accepted("SM1"), 1, TextState.SENT),
+        # It had not left when the other one asked: a page has been sent again, a notice waits for a person.
+        (Kind.PAGE, Attempt(outcome=Outcome.RETRY), 2, TextState.SENT),
+        (Kind.PAGE, Attempt(outcome=Outcome.CONTENT), 2, TextState.SENT),
+        (Kind.PAGE, Attempt(outcome=Outcome.CONFIGURATION), 2, TextState.SENT),
+        (Kind.NOTICE, Attempt(outcome=Outcome.RETRY), 1, TextState.HELD),
+        (Kind.NOTICE, Attempt(outcome=Outcome.CONTENT), 1, TextState.HELD),
+    ],
+)
+def test_a_machine_that_wakes_up_late_settles_nothing_that_another_took_over(
+    house: House, kind: Kind, woken_with: Attempt, tries: int, state: TextState
+) -> None:
+    made = put(house.db, house.now(), kind=kind)
+    other = another_worker(house)
+    seen = []
+
+    def sleep(_: str) -> None:
+        house.provider.before_answer = lambda _: None
+        house.clock.advance(seconds=LEASE_SECONDS + 1)
+        while other.run_once():
+            continue
+        seen.append(row(house.db, made))
+
+    house.provider.answers, house.provider.keeps_unknown = [woken_with], True
+    house.provider.before_answer = sleep
+    house.delivery.run_once()
+    other.close()
+    told = len(house.told)
+    house.run(times=2)
+    assert seen == [row(house.db, made)]
+    assert (house.state(made), len(house.provider.tries)) == (state, tries)
+    assert len(house.told) == told
 
 
 def test_two_reconcilers(db: Database, now: datetime) -> None:
