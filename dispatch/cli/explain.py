@@ -12,10 +12,11 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from ..escalation.facts import ladder_facts
 from ..escalation.ladder import decide
 from ..escalation.queries import escalation_shapes, order_shapes
 from ..escalation.rules import Decision, EscalationState, LadderFacts, need_of
-from ..escalation.service import ladder_facts, latest_escalation
+from ..escalation.service import latest_escalation
 from ..escalation.tables import Escalation
 from ..foundation.tokens import Links
 from ..foundation.types import mask_phone

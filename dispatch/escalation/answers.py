@@ -24,9 +24,9 @@ from ..staff.rules import MAY_DO, Skill
 from . import wording
 from .asking import is_takers
 from .case import AnswerResult, Case, Outcome
-from .closing import close, heard_from_taker, release_others, stand_down
+from .closing import close, heard_from_taker, leave_order, release_others, stand_down
 from .job import job_of, what_of
-from .mine import choices, is_superseded, newest_page, open_pages
+from .mine import choices, is_superseded, newest_page, open_pages, other_taker
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
 from .tables import Escalation, Page
 
@@ -92,7 +92,7 @@ def _accept(case: Case) -> AnswerResult:
     escalation.beside_at = None
     grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
     escalation.check_in_at = check_in_at(case.now, order.promised_by, grace=grace)
-    order.taker_id, order.taken_at = case.staff.id, case.now
+    _have_order(case)
     case.say("accepted", f"{case.staff.name} has taken it{f' over from {quiet.staff.name}' if quiet else ''}.")
     if quiet:
         _take_over(case, quiet)
@@ -105,6 +105,12 @@ def _accept(case: Case) -> AnswerResult:
         record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
     job = job_of(case.session, order, escalation.need, case.now)
     return case.result(Outcome.DONE, wording.yours(job, code=page.code))
+
+
+def _have_order(case: Case) -> None:
+    """Of one who buys and one who carries the order is with whoever carries it."""
+    if case.escalation.need is not Need.PROCURE or other_taker(case.session, case.escalation) is None:
+        case.order.taker_id, case.order.taken_at = case.staff.id, case.now
 
 
 def _take_over(case: Case, quiet: Page) -> None:
@@ -176,7 +182,7 @@ def _hand_back(case: Case) -> AnswerResult:
         # A new round from the first rung: whoever was stood down may be asked again, whoever said no is not.
         escalation.round, escalation.rung = escalation.round + 1, 0
     escalation.beside_at = None
-    order.taker_id, order.taken_at = None, None
+    leave_order(case.session, order, escalation)
     _turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     case.say("handed_back", f"{case.staff.name} has handed it back.")
     return case.result(Outcome.DONE, wording.handed_back(order.ref))

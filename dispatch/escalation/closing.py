@@ -16,6 +16,7 @@ from ..orders.service import record
 from ..orders.tables import Order
 from . import wording
 from .job import what_of
+from .mine import other_taker
 from .rules import Answer, EscalationState, check_in_at
 from .tables import Escalation, Page
 
@@ -89,12 +90,18 @@ def close(session: Session, order: Order, escalation: Escalation, end: Escalatio
     _tell_taker(session, order, escalation, body, now)
     escalation.state, escalation.closed_at, escalation.next_step_at = end, now, None
     escalation.check_in_at, escalation.beside_at = None, None
-    order.taker_id, order.taken_at = None, None
+    leave_order(session, order, escalation)
     for page in escalation.pages:
         page.closed_at = page.closed_at or now
     if was_open and end is EscalationState.RESOLVED and order.status is not Status.DELIVERED:
         record(session, order, "safe_again", "The promise is safe again.", at=now, actor="clock")
     session.flush()
+
+
+def leave_order(session: Session, order: Order, escalation: Escalation) -> None:
+    """This call's taker has the order no more; whoever has the other part of it still has."""
+    order.taker_id = other_taker(session, escalation)
+    order.taken_at = order.taken_at if order.taker_id is not None else None
 
 
 def _tell_taker(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ..orders.rules import CLOSED
 from ..orders.tables import Order
 from .job import what_of
-from .rules import TAKEABLE, Answer
+from .rules import LIVE, TAKEABLE, Answer, EscalationState
 from .tables import Escalation, Page
 
 
@@ -44,8 +44,23 @@ def choices(session: Session, pages: list[Page]) -> list[str]:
     return result
 
 
+def other_taker(session: Session, escalation: Escalation) -> int | None:
+    """Who has the other part of the same order: one buys, another carries."""
+    others = select(Escalation.accepted_by_id).where(
+        Escalation.order_id == escalation.order_id,
+        Escalation.id != escalation.id,
+        Escalation.state == EscalationState.ACCEPTED,
+    )
+    return session.scalars(others.order_by(Escalation.id.desc()).limit(1)).first()
+
+
 def is_superseded(session: Session, escalation: Escalation) -> bool:
-    """Whether there has been a later call for help about the same order: then that one counts."""
+    """Whether there has been a later call for help about the same order: then that one counts.
+
+    Not of one that is live: a later one beside it asks for another part.
+    """
+    if escalation.state in LIVE:
+        return False
     later = select(Escalation.id).where(Escalation.order_id == escalation.order_id, Escalation.id > escalation.id)
     return session.scalars(later.limit(1)).first() is not None
 

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session, joinedload
 
 from ..foundation.tokens import Links
-from ..orders.rules import CLOSED, IN_HAND, Status
+from ..orders.rules import CLOSED, Status
 from ..orders.service import record
 from ..orders.tables import Order, OrderEvent, Timetable
 from ..orders.timetable import set_next_check
 from ..procurement.call_service import drop_expired, next_expiry
 from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
-from ..promise.known import THE_DOOR, Facts
+from ..promise.known import Facts
 from ..promise.looks import Care, Look
 from ..promise.rules import Assessment, ClockName, Level
 from ..promise.service import read_clock, update_sourcing
 from .asking import CLOCK, ask, ask_again, remind, ring
 from .closing import close
+from .facts import ladder_facts
 from .ladder import decide
 from .other_goods import tell_taker
 from .ringing import read_reach
 from .rules import (
     LIVE,
-    SAID_NO,
     Decision,
     EscalationState,
     LadderFacts,
     Need,
-    PageFacts,
     Rung,
-    need_of,
     with_voice,
 )
 from .tables import Escalation
@@ -48,11 +47,12 @@ LOOK_AT = (
     .options(joinedload(Order.branch, innerjoin=True))
     .with_for_update(of=Order, skip_locked=True)
 )
+# Live ones first: a later one for another part may be over.
 LATEST = (
     select(Escalation)
     .where(Escalation.order_id == bindparam("order"))
-    .order_by(Escalation.id.desc())
-    .limit(1)
+    .order_by(case((Escalation.state.in_(LIVE), 0), else_=1), Escalation.id.desc())
+    .limit(2)
     .execution_options(populate_existing=True)
 )
 
@@ -78,11 +78,9 @@ def tend(
     if found is None:
         return False
     order, seen = found
-    escalation = latest_escalation(session, order.id)
+    escalation, buying = calls_of(session, order.id)
     if order.status in CLOSED:
-        close_offers(session, order, now)
-        if escalation and escalation.state in LIVE:
-            close(session, order, escalation, _end_of(order), now)
+        _end_all(session, order, (escalation, buying), now)
         care(session, order, None, now)
         set_next_check(session, order.id, None, seen=seen)
         return True
@@ -93,16 +91,17 @@ def tend(
     # After the shelf: a copy that came in is better news than an answer that did not.
     offers_at = close_offers(session, order, now)
     assessment, known = read_clock(session, order, now)
-    facts = ladder_facts(order, escalation, assessment, known, now)
-    if has_voice:
-        facts = with_voice(facts, read_reach(session, escalation, silence=facts.silence))
-    decision = decide(facts, now)
-    apply(session, order, escalation, decision, now, assessment=assessment, facts=facts, links=links)
+    if buying is None and needs_carrier(order, escalation, assessment, now):
+        escalation, buying = None, escalation
+
+    look = _Look(order=order, assessment=assessment, known=known, links=links, has_voice=has_voice)
+    bought_at = _act(session, look, buying, now).next_check_at if buying is not None else None
+    decision = _act(session, look, escalation, now, need=Need.DELIVER if buying is not None else None)
     tell_taker(session, order, escalation, now)
     if escalation is not None and escalation.state in LIVE:
         _note_cause(session, order, escalation, assessment, now)
     care_at = care(session, order, _look(escalation, assessment, decision), now)
-    looks = (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order), care_at)
+    looks = (assessment.next_check_at, decision.next_check_at, offers_at, next_expiry(order), care_at, bought_at)
     set_next_check(session, order.id, min((at for at in looks if at), default=None), seen=seen)
     return True
 
@@ -120,74 +119,57 @@ def _look(escalation: Escalation | None, assessment: Assessment, decision: Decis
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """One look at an open order, for whatever calls for help it has."""
+
+    order: Order
+    assessment: Assessment
+    known: Facts
+    links: Links
+    has_voice: bool
+
+
+def _act(
+    session: Session, look: _Look, call: Escalation | None, now: datetime, *, need: Need | None = None
+) -> Decision:
+    """Decide about one call, or a new one, and do it."""
+    facts = ladder_facts(look.order, call, look.assessment, look.known, now, need=need)
+    if look.has_voice:
+        facts = with_voice(facts, read_reach(session, call, silence=facts.silence))
+    decision = decide(facts, now)
+    apply(session, look.order, call, decision, now, assessment=look.assessment, facts=facts, links=look.links)
+    return decision
+
+
+def _end_all(session: Session, order: Order, calls: Iterable[Escalation | None], now: datetime) -> None:
+    close_offers(session, order, now)
+    for call in calls:
+        if call is not None and call.state in LIVE:
+            close(session, order, call, _end_of(order), now)
+
+
 def _end_of(order: Order) -> EscalationState:
     return EscalationState.RESOLVED if order.status is Status.DELIVERED else EscalationState.CANCELLED
 
 
 def latest_escalation(session: Session, order_id: int) -> Escalation | None:
-    """The escalation that counts for an order: the newest."""
-    return session.scalars(LATEST, {"order": order_id}).first()
+    """The escalation that counts for an order: the newest that is live, else the newest."""
+    return calls_of(session, order_id)[0]
 
 
-def ladder_facts(
-    order: Order, escalation: Escalation | None, assessment: Assessment, known: Facts, now: datetime
-) -> LadderFacts:
-    """What the ladder decides from, for an order and the escalation that counts for it."""
-    policy = order.branch.policy
-    # A new promise after an unanswered call is worth a call for help of its own.
-    is_unanswered = escalation is not None and escalation.state is EscalationState.UNANSWERED
-    counts = escalation is not None and (escalation.state in LIVE or (is_unanswered and now > order.promised_by))
-    current = escalation if counts else None
-    need = current.need if current else need_of(assessment, known.people, now)
-    return LadderFacts(
-        status=Status(order.status),
-        level=assessment.level,
-        need=need,
-        promised_by=order.promised_by,
-        late_at=assessment.late_at,
-        act_by=assessment.act_by,
-        watch=timedelta(minutes=policy.watch_minutes),
-        people=known.people,
-        step_min=timedelta(seconds=policy.step_min_seconds),
-        step_max=timedelta(seconds=policy.step_max_seconds),
-        state=current.state if current else None,
-        rung=current.rung if current else 0,
-        next_step_at=current.next_step_at if current else None,
-        check_in_at=current.check_in_at if current else None,
-        reminded_at=current.reminded_at if current else None,
-        grace=timedelta(seconds=policy.check_in_grace_seconds),
-        is_beside=bool(current and current.beside_at),
-        taker_id=current.accepted_by_id if current else None,
-        is_need_met=bool(current and _is_need_met(order, current)),
-        pages=tuple(_page_facts(current)) if current else (),
-        near=_near(known),
-        away=_away(known, assessment),
-    )
+def calls_of(session: Session, order_id: int) -> tuple[Escalation | None, Escalation | None]:
+    """The escalation that counts for an order, and the one beside it by which somebody buys what it will carry."""
+    first, second, *_ = (*session.scalars(LATEST, {"order": order_id}), None, None)
+    return first, second if second is not None and second.state in LIVE else None
 
 
-def _near(known: Facts) -> frozenset[int]:
-    """Who goes to the same door, or to a shop that may have it, anyway."""
-    stops = {THE_DOOR, *(shop.stop for line in known.lines if line.sourcing not in IN_HAND for shop in line.suppliers)}
-    return frozenset(busy.staff_id for busy in known.busy if busy.stop in stops and not busy.is_under_way)
-
-
-def _away(known: Facts, assessment: Assessment) -> frozenset[int]:
-    """Who is out on another order, and back only when it is too late for this one."""
-    last = assessment.late_at or known.promised_by
-    return frozenset(busy.staff_id for busy in known.busy if busy.is_under_way and busy.end > last)
-
-
-def _is_need_met(order: Order, escalation: Escalation) -> bool:
-    if escalation.need is Need.PROCURE:
-        return all(line.sourcing in IN_HAND for line in order.lines)
-    return order.status is Status.OUT_FOR_DELIVERY and order.carrier_id != escalation.accepted_by_id
-
-
-def _page_facts(escalation: Escalation) -> Iterable[PageFacts]:
-    """The pages of this round, and of earlier ones those of people who said no: they are not asked again."""
-    for page in escalation.pages:
-        if page.round == escalation.round or page.answer in SAID_NO:
-            yield PageFacts(staff_id=page.staff_id, rung=page.rung, answer=page.answer, repeats=page.repeats)
+def needs_carrier(order: Order, escalation: Escalation | None, assessment: Assessment, now: datetime) -> bool:
+    """Somebody is buying it, and meanwhile nobody is left to bring it: to be asked for now, not once it is bought."""
+    if escalation is None or escalation.state is not EscalationState.ACCEPTED or escalation.need is not Need.PROCURE:
+        return False
+    is_stuck = assessment.needs_buying and not assessment.can_be_carried
+    return is_stuck and assessment.level in IN_DANGER and now <= order.promised_by
 
 
 def apply(

@@ -17,6 +17,9 @@ from .rules import Answer, EscalationState, Need
 class Escalation(Base):
     """The open call for help about one order; at most one that is open or accepted, per order.
 
+    But for one that somebody has taken to buy what is missing: when nobody is left to carry it, a second one asks for
+    that alone.
+
     `beside_at`: since when others are asked beside whoever took it, because they went quiet.
     """
 
@@ -25,7 +28,7 @@ class Escalation(Base):
         one_of("state", EscalationState),
         one_of("need", Need),
         CheckConstraint("(state <> 'accepted') OR (accepted_by_id IS NOT NULL)", name="accepted_by_known"),
-        partial_index("uq_escalations_live", "order_id", unique=True, where="state IN ('open', 'accepted')"),
+        partial_index("uq_escalations_live", "order_id", "need", unique=True, where="state IN ('open', 'accepted')"),
         Index("ix_escalations_order_id", "order_id"),
     )
 
