@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import FromClause, func, select, true
 from sqlalchemy.orm import Session
 
 from ..escalation.queries import board_orders
@@ -52,7 +53,7 @@ class Row:
     is_taken: bool
     branch: str
     act: Act | None
-    can: str
+    can: tuple[str, ...]
     asked: str
     to_phone: str
     phone: str
@@ -119,9 +120,13 @@ def stamp(session: Session, now: datetime, *, more: Sequence[str] = ()) -> str:
     pauses = select(func.max(Pause.id), func.max(Pause.ended_at))
     shifts = select(func.max(ExtraShift.id))
     shops = select(func.sum(Branch.version))
-    parts: list[object] = [*more, int(now.timestamp() // 60), session.scalar(select(func.max(OrderEvent.id)))]
-    for query in (orders, watches, pages, calls.where(open_orders), staff, pauses, shifts, shops):
-        parts += session.execute(query).one()
+    events = select(func.max(OrderEvent.id))
+    queries = (events, orders, watches, pages, calls.where(open_orders), staff, pauses, shifts, shops)
+    # Each answers with one row: put side by side they are one question to the database, and as many answers.
+    parts_of = [query.subquery() for query in queries]
+    side_by_side: FromClause = functools.reduce(lambda left, right: left.join(right, true()), parts_of[1:], parts_of[0])
+    answer = session.execute(select(*parts_of).select_from(side_by_side)).one()
+    parts = [*more, int(now.timestamp() // 60), *answer]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
@@ -133,11 +138,11 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
     plans = short_plans(session, [shape["ref"] for shape in shapes])
     calls = phone_words(session, shapes)
+    able = {code: carriers(people, branch.timezone, now) for code, branch in branches.items()}
     rows = []
     for shape in shapes:
         branch = branches[shape["branch"]]
-        able = carriers(people, branch.timezone, now)
-        act = next_act(shape, able, is_board=True)
+        act = next_act(shape, able[branch.code], is_board=True)
         named = branch.name if len(branches) > 1 else ""
         row = _row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named)
         row = replace(row, to_phone=calls.get(row.ref, ""))
@@ -169,7 +174,7 @@ def _row(
         is_taken=is_taken(shape),
         branch=branch,
         act=act,
-        can=" ".join(move for move in shape["allowed_moves"] if move in TOGETHER),
+        can=tuple(move for move in shape["allowed_moves"] if move in TOGETHER),
         asked=asked_words(shape, timezone, now),
         to_phone="",
         phone=shape["customer"]["phone"],

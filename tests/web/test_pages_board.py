@@ -158,6 +158,19 @@ def test_notes_are_written_down(desk: Desk) -> None:
     assert "has more than 1000" in desk.post(f"{page}/notes", {"note": "x" * 1001, "desk": "1"}, page=page).text
 
 
+def test_the_list_is_made_once_for_all_screens_but_for_what_is_each_ones_own(desk: Desk) -> None:
+    other, reader = desk.app.test_client(), desk.app.test_client()
+    let_in(desk.db, desk.clock, other, Access.OPS)
+    let_in(desk.db, desk.clock, reader, Access.READER)
+    lists = [browser.get("/board/rows").text for browser in (desk.browser, other, reader)]
+    tokens = [set(re.findall(r'name="csrf_token" value="([^"]+)"', text)) for text in lists]
+    assert [len(found) for found in tokens] == [1, 1, 0]
+    assert tokens[0] != tokens[1]
+    # And it is never an old one: the version is part of what is kept.
+    ref = order(desk)
+    assert all(f'id="row-{ref}"' in browser.get("/board/rows").text for browser in (desk.browser, other, reader))
+
+
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
 
