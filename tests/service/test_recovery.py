@@ -201,20 +201,18 @@ def test_no_reopens_and_somebody_phones(shop: World) -> None:
     customer(shop, own="A new copy is at your door. Is everything good now?")
 
 
-def test_a_promise_that_is_only_feared_lost_needs_no_apology_once_it_is_safe(world: World) -> None:
-    shop = world
-    shop.ignore_rest()
-    # Nobody at all.
-    ref = shop.order(minutes=120)
+def test_a_promise_that_is_only_feared_lost_needs_no_apology_once_it_is_safe(shop: World) -> None:
+    # Buying it elsewhere takes too long, however lucky we are.
+    ref = shop.order(minutes=90)
     shop.tick()
     assert (shop.level(ref), case(shop, ref)["cause"]) == ("late", "late")
-    shop.person("Sita", role="staff", shifts="24/7")
+    # It was found on a shelf after all.
     shop.procure(ref, "bought")
     shop.advance(minutes=11)
-    assert (shop.level(ref) != "late", case(shop, ref)["stage"], case(shop, ref)["allowed"]) == (True, "averted", [])
+    assert (shop.level(ref), case(shop, ref)["stage"], case(shop, ref)["allowed"]) == ("on_track", "averted", [])
     assert shop.phones.find(shop.numbers[ARJUN], ["sorry"]) is None
     # When it breaks after all, that is a failure of its own.
-    shop.advance(minutes=200)
+    shop.advance(minutes=80)
     assert [one["cause"] for one in cases(shop)] == ["broken", "late"]
 
 

@@ -150,7 +150,7 @@ def test_nobody_takes_it_and_it_is_red_but_never_forgotten(story: World) -> None
     for name in ("Meena", "Tariq", "Anand"):
         story.phone(name).expects(ref)
     story.phone("Arjun Mehta").expects("may not be with you by 19:30")
-    story.phone("Arjun Mehta").expects("exam tomorrow", "We are sorry", "Anand, Kala Books")
+    story.phone("Arjun Mehta").expects("exam tomorrow", "We are sorry", "Tariq, Kala Books")
     # Late is late, but an answer still counts.
     story.phone("Anand").replies("yes").expects("yours")
     assert story.escalation(ref)["state"] == "accepted"
