@@ -26,6 +26,7 @@ from dispatch.foundation.migrate import upgrade
 from dispatch.foundation.settings import Settings, TwilioSettings
 from dispatch.messaging.twilio_gateway import build_gateway
 from dispatch.runtime import Runtime
+from dispatch.scheduler import Worker
 from dispatch.simulator.config import SimulatorConfig
 from dispatch.simulator.server import start_simulator
 from tests.postgres import NoPostgres, PostgresServer
@@ -55,7 +56,8 @@ def _serve(link: Connection, config: SimulatorConfig) -> None:
             found = [m for m in running.state.messages() if m.direction == "outbound-api"]
             link.send([Sent(m.to, m.body, m.created_at) for m in reversed(found)])
         elif what == "receive":
-            link.send([note["status"] for note in running.simulator.inbox.receive(*arguments).webhooks])
+            received = running.simulator.inbox.receive(*arguments)
+            link.send((received.message.created_at, [note["status"] for note in received.webhooks]))
         else:
             running.simulator.reset()
             link.send(None)
@@ -87,9 +89,11 @@ class Provider:
         """What we have sent, oldest first."""
         return list(self._ask("texts"))
 
-    def receive(self, phone: str, body: str) -> list[int]:
-        """Somebody texts us: what our webhook answered, once it has."""
-        return list(self._ask("receive", phone, body))
+    def receive(self, phone: str, body: str) -> datetime:
+        """Somebody texts us: when they did; comes back when our webhook has answered."""
+        at, answers = self._ask("receive", phone, body)
+        assert answers == [200], answers
+        return at
 
     def reset(self) -> None:
         """Forget everything."""
@@ -130,17 +134,52 @@ def databases() -> Iterator[dict[str, Callable[[str], str]]]:
 
 def make_runtime(url: str, provider: Provider, *, public_url: str = NOWHERE) -> Runtime:
     """An up-to-date database and the real gateway, with the time of the machine."""
+    return _runtime(url, provider.twilio, public_url=public_url)
+
+
+def _runtime(url: str, twilio: TwilioSettings, *, public_url: str) -> Runtime:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     settings = Settings(
         database_url=url,
         secret_key="k" * 32,
         public_url=public_url,
-        twilio=provider.twilio,
+        twilio=twilio,
         worker_concurrency=CONCURRENCY,
     )
     db = Database(url)
     upgrade(db)
-    return Runtime(settings, db, SystemClock(), build_gateway(provider.twilio, concurrency=CONCURRENCY))
+    return Runtime(settings, db, SystemClock(), build_gateway(twilio, concurrency=CONCURRENCY))
+
+
+def _work(link: Connection, url: str, twilio: TwilioSettings) -> None:
+    worker = Worker(_runtime(url, twilio, public_url=NOWHERE))
+    worker.start()
+    link.send(None)
+    while link.recv():
+        link.send(time.process_time() * 1000)
+    worker.stop()
+
+
+class WorkerProcess:
+    """A worker in a process of its own, as `dispatch worker` is."""
+
+    def __init__(self, url: str, provider: Provider) -> None:
+        self._link, far = _spawn.Pipe()
+        self._process = _spawn.Process(target=_work, args=(far, url, provider.twilio), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._link.recv()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.send(False)
+        self._process.join(20)
+
+    def own(self) -> float:
+        """What it has spent of a processor so far, in milliseconds."""
+        self._link.send(True)
+        return float(self._link.recv())
 
 
 @dataclass(frozen=True, kw_only=True)
