@@ -34,6 +34,8 @@ from .runtime import Runtime
 log = get_logger("rounds")
 
 BATCH = 100
+# So few looks in a turn: answers and customers' news come before the next ones, and wait no longer than these take.
+LOOKS = 10
 # A text that can't be handled stays on the board for a person to read.
 MOST_ATTEMPTS = 5
 # An order whose look failed is looked at again after this, so that it can't keep the others from theirs.
@@ -44,10 +46,10 @@ SILENCE = timedelta(seconds=60)
 
 
 def watch(runtime: Runtime) -> int:
-    """Let expired quotes go, then look at every order that is due; how many of both there were."""
+    """Let expired quotes go, then look at orders that are due, a few in a turn; how many of both there were."""
     with runtime.db.snapshot() as session:
         now = runtime.clock.now()
-        expired, due = quotes.due_quotes(session, now, limit=BATCH), due_orders(session, now, limit=BATCH)
+        expired, due = quotes.due_quotes(session, now, limit=BATCH), due_orders(session, now, limit=LOOKS)
     looked = sum(_let_go(runtime, quote_id) for quote_id in expired)
     # Whoever waited for what a quote held has just become due; they are seen by the next round, which comes at once.
     for order_id in due:
