@@ -13,7 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
+from ..foundation.types import parse_phone
 from ..orders.branches import get_branch
+from ..orders.callers import Caller, known_caller
 from ..orders.rules import Proof, Substitution
 from ..orders.tables import Branch
 from ..procurement.tables import Item
@@ -24,7 +26,16 @@ from ..promise.verdict import Finding, shops
 from . import words
 from .auth import current_runtime as runtime
 from .forms import Complaints, local_field, sentence
-from .order_forms import TypedOrder, empty_order, presets, read_order, read_question, typed_order, with_promise
+from .order_forms import (
+    TypedOrder,
+    empty_order,
+    presets,
+    read_order,
+    read_question,
+    typed_order,
+    with_caller,
+    with_promise,
+)
 from .sessions import me, now, signed_in
 from .tables import Access
 
@@ -53,6 +64,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/orders/new", view_func=new_order)
     app.add_url_rule("/orders/new", view_func=take_order, methods=["POST"])
     app.add_url_rule("/orders/preview", view_func=preview_order, methods=["POST"])
+    app.add_url_rule("/orders/caller", view_func=who_calls, methods=["POST"])
 
 
 @signed_in(Access.OPS)
@@ -66,6 +78,9 @@ def _form(
     session: Session, typed: TypedOrder, *, errors: Complaints | None = None, status: int = 200
 ) -> ResponseReturnValue:
     branch = get_branch(session, request.form.get("branch", MAIN))
+    caller = caller_view(_caller(session, branch), branch.timezone)
+    if request.method == "POST" and errors is None:
+        typed = with_caller(typed, caller)
     branches = session.scalars(select(Branch).order_by(Branch.id)).all()
     items = session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all()
     page = render_template(
@@ -82,6 +97,7 @@ def _form(
         least=local_field(now(), branch.timezone),
         wishes=[(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
         proofs=[(proof.value, words.PROOFS[proof]) for proof in Proof],
+        caller=caller,
         verdict=verdict(session, typed, branch) if request.method == "POST" else WAITING,
     )
     return make_response(page, status)
@@ -126,6 +142,35 @@ def preview_order() -> ResponseReturnValue:
     with runtime().db.snapshot() as session:
         branch = get_branch(session, request.form.get("branch", MAIN))
         return render_template("_verdict.html", verdict=verdict(session, typed_order(request.form), branch))
+
+
+@signed_in(Access.OPS)
+def who_calls() -> ResponseReturnValue:
+    """What we know of whoever has this number. In the body, never in an address: it is nobody's business but theirs."""
+    with runtime().db.snapshot() as session:
+        branch = get_branch(session, request.form.get("branch", MAIN))
+        return render_template("_caller.html", caller=caller_view(_caller(session, branch), branch.timezone))
+
+
+def _caller(session: Session, branch: Branch) -> Caller | None:
+    try:
+        phone = parse_phone(request.form.get("phone", ""), region=runtime().settings.default_region)
+    except Invalid:
+        return None
+    return known_caller(session, phone, branch.id, now())
+
+
+def caller_view(caller: Caller | None, timezone: str) -> dict[str, str]:
+    """A caller as the form shows them; empty for somebody new."""
+    if caller is None:
+        return {}
+    times = "once" if caller.orders == 1 else f"{caller.orders} times"
+    failed = ""
+    if caller.failed_last is not None:
+        what = "that was late" if caller.orders == 1 else f"{caller.failed} of these came late, or not at all"
+        failed = f"{what}, the last promised for {words.when_words(caller.failed_last, timezone, now=now())}"
+    said = f"{caller.name} has ordered {times}{'; ' if failed else ''}{failed}."
+    return {"name": caller.name, "address": caller.address, "text": said, "is_warning": "yes" if failed else ""}
 
 
 def verdict(session: Session, typed: TypedOrder, branch: Branch) -> dict[str, Any]:

@@ -236,3 +236,9 @@ def read_question(session: Session, typed: TypedOrder, branch: Branch) -> Questi
 def with_promise(typed: TypedOrder, instant: str | None) -> TypedOrder:
     """The same form with another time chosen."""
     return replace(typed, plain={**typed.plain, "promise": instant, "when": ""}) if instant else typed
+
+
+def with_caller(typed: TypedOrder, caller: Mapping[str, str]) -> TypedOrder:
+    """The same form with what is known of whoever calls, where nothing else is typed."""
+    known = {name: caller.get(name, "") for name in ("name", "address") if not typed.plain[name].strip()}
+    return replace(typed, plain={**typed.plain, **known})

@@ -111,6 +111,15 @@ def test_no_undo_is_offered_for_what_the_customer_is_told(desk: Desk) -> None:
     assert UNDO.findall(desk.post(f"/orders/{silent}/moves", form, page="/", HX_Request="true").text)
 
 
+def test_a_pause_can_be_undone_from_what_is_said(desk: Desk) -> None:
+    desk.post("/people/1/pause", {"span": "60", "force": "1"}, page="/people")
+    text = desk.get("/people").text
+    assert "paused until" in text
+    path = re.findall(r'id="undo" method="post" action="([^"]+)"', text)[0]
+    desk.post(path, {}, page="/people")
+    assert "paused until" not in desk.get("/people").text
+
+
 # --- who must be phoned, who is waited for ---------------------------------------------------------------------------
 
 

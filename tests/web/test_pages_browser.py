@@ -169,6 +169,47 @@ def test_the_risk_appears_while_typing(screen: Screen) -> None:
     expect(screen.page.locator("#item-1")).to_be_focused()
 
 
+def test_somebody_we_know_is_filled_in_but_never_over_what_was_typed(screen: Screen) -> None:
+    with screen.desk.db.snapshot() as session:
+        phone = find_order(session, screen.desk.ref).customer_phone
+    screen.open("/orders/new")
+    screen.page.fill("#phone", phone)
+    screen.page.fill("#address", "Hostel 4")
+    expect(screen.page.locator("#name")).to_have_value("Arjun Mehta")
+    expect(screen.page.locator("#address")).to_have_value("Hostel 4")
+    expect(screen.page.locator("#caller")).to_contain_text("has ordered once")
+
+
+def test_several_orders_are_ticked_and_moved_and_one_is_taken_back(screen: Screen) -> None:
+    refs = [screen.take_order(), screen.take_order()]
+    page = screen.page
+    screen.open("/")
+    expect(page.locator("#together")).to_be_hidden()
+    for ref in refs:
+        page.locator(f"#open-{ref}").focus()
+        page.keyboard.press("x")
+    expect(page.locator("#together")).to_contain_text("2 selected:")
+    expect(page.locator("#together").get_by_role("button", name="Mark packed")).to_be_visible()
+    expect(page.locator("#together").get_by_role("button", name="Mark delivered")).to_be_visible()
+    check(page, "ticked")
+    # News does not untick them.
+    other = screen.take_order()
+    page.mouse.move(1, 1)
+    expect(page.locator(f"#row-{other}")).to_be_visible(timeout=15_000)
+    expect(page.locator("#together")).to_contain_text("2 selected:")
+    page.locator(f"#open-{refs[0]}").focus()
+    page.keyboard.press("p")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 done")
+    check(page, "what became of them")
+    page.keyboard.press("b")
+    page.locator(f"#open-{other}").focus()
+    page.keyboard.press("p")
+    expect(page.locator("#undo")).to_contain_text(f"{other} is packed.")
+    page.keyboard.press("u")
+    expect(page.locator("#said")).to_contain_text(f"{other}: taken back.")
+    expect(page.locator(f"#row-{other}")).to_contain_text("to be packed")
+
+
 def test_a_list_that_is_old_says_so(screen: Screen) -> None:
     screen.open("/")
     screen.page.route("**/board/rows*", lambda route: route.abort())

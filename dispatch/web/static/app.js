@@ -55,7 +55,16 @@
     const out = $("signed-out");
     if (out && event.detail.xhr) out.hidden = event.detail.xhr.status !== 401 && (out.hidden || !event.detail.successful);
   });
-  document.addEventListener("htmx:afterSwap", () => { announce(); said(); });
+  document.addEventListener("htmx:afterSwap", () => { announce(); said(); known(); });
+  // Somebody we know: their name and address fill in, but never over what was typed.
+  const known = () => {
+    const caller = $("caller");
+    if (!caller || !caller.dataset.name) return;
+    for (const name of ["name", "address"]) if (!$(name).value.trim()) $(name).value = caller.dataset[name];
+    // Once: whoever empties it again means it.
+    caller.removeAttribute("data-name");
+    $("address").dispatchEvent(new Event("input", { bubbles: true }));
+  };
   // What was done is said for a while, over the page, so that nothing moves.
   let saying = 0;
   const said = () => {
