@@ -56,7 +56,11 @@ def _days(first: date, last: date) -> Days:
 def promise_report(session: Session, branches: Sequence[Branch], days: Days, now: datetime) -> dict[str, Any]:
     """The figures of some branches, each with the days of its own time zone; a fixed number of queries per branch."""
     rows = [row for branch in branches for row in promise_rows(session, branch, days, now)]
-    calls = call_figures(session, or_(*(counts(branch, days) for branch in branches)))
+    return figures_of(days, rows, call_figures(session, or_(*(counts(branch, days) for branch in branches))))
+
+
+def figures_of(days: Days, rows: Sequence[Row], calls: Figures) -> dict[str, Any]:
+    """The figures of promises that were read already, and of the calls for help about them."""
     return {
         "from": days.first.isoformat(),
         "to": days.last.isoformat(),

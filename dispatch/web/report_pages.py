@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -13,15 +12,16 @@ from flask import Flask, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from ..escalation.figures import Figures, call_figures
 from ..foundation.errors import Invalid
 from ..orders.branches import get_branch
 from ..orders.tables import Branch
 from ..promise.calibration import promises_kept
 from ..reports import service
-from ..reports.queries import Row, open_today, promise_rows, shop_answers, today
+from ..reports.queries import Row, counts, open_today, promise_rows, shop_answers, today
 from ..reports.rules import A_DAY, LONGEST_DAYS, Days, Outcome, Span, days_of
 from . import report_view as view
-from .api_reports import promise_report
+from .api_reports import figures_of
 from .auth import current_runtime as runtime
 from .clock_page import clock_report, promise_words
 from .sessions import me, now, signed_in
@@ -85,7 +85,7 @@ def report() -> ResponseReturnValue:
         yesterday = today(branch, now()) - A_DAY
         days = days_of(span, _day("on", yesterday))
         rows = promise_rows(session, branch, view.charted(span, days), now())
-        figures = promise_report(session, [branch], days, now())
+        calls = call_figures(session, counts(branch, days))
         shown = {
             "branch": branch.code,
             "branches": [(row.code, row.name) for row in session.scalars(select(Branch).order_by(Branch.id))],
@@ -98,21 +98,21 @@ def report() -> ResponseReturnValue:
             "period": view.period_view(span, days, today=yesterday + A_DAY),
         }
         zone = branch.timezone
-    return render_template("report.html", **shown, **_shapes(figures, rows, span=span, days=days, timezone=zone))
+    return render_template("report.html", **shown, **_shapes(rows, calls, span=span, days=days, timezone=zone))
 
 
-def _shapes(figures: Mapping[str, Any], rows: list[Row], *, span: Span, days: Days, timezone: str) -> dict[str, Any]:
-    """What is drawn of the figures (in the contract's shape) and of the promises behind them."""
+def _shapes(rows: list[Row], calls: Figures, *, span: Span, days: Days, timezone: str) -> dict[str, Any]:
+    """What is drawn of the promises, and of the same figures as the API answers."""
     mine = [row for row in rows if days.first <= row.day <= days.last]
+    figures = figures_of(days, mine, calls)
     # The newest first: that is what one remembers, and can still make good.
     broken = [row for row in reversed(mine) if row.is_broken]
-    counts, calls = view.tally(mine), figures["escalations"]
-    chart = view.charted(span, days)
+    tally = view.tally(mine)
     return {
         "promises": figures["promises"],
         "headline": view.headline(figures["promises"]),
-        "parts": view.stack(counts, counts.total()),
-        "days": view.day_views(rows, chart, about=days),
+        "parts": view.stack(tally, tally.total()),
+        "days": view.day_views(rows, view.charted(span, days), about=days),
         "has_days": bool(rows),
         "outcome_names": [name for name, _ in view.OUTCOMES.values()],
         "broken": [view.broken_view(row, timezone) for row in broken[:MOST_BROKEN]],
@@ -120,7 +120,7 @@ def _shapes(figures: Mapping[str, Any], rows: list[Row], *, span: Span, days: Da
         "causes": view.cause_bars(broken),
         "clocks": view.clock_bars(figures["by_clock"]),
         "endings": view.ending_views(figures["endings"], mine),
-        "calls": view.call_words(calls),
+        "calls": view.call_words(figures["escalations"]),
         "saved": view.saved(mine),
     }
 
