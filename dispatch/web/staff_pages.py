@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from flask import Flask, make_response, render_template, request
+from dataclasses import dataclass
+
+from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..escalation.answers import answer_page
-from ..escalation.case import Outcome
-from ..escalation.page_view import PageView, page_view
+from ..escalation.case import AnswerResult, Outcome
+from ..escalation.page_view import PageView, other_open_pages, page_view
+from ..escalation.rules import Verb
 from ..escalation.tables import Escalation, Page
 from ..foundation import tokens
 from ..foundation.db import once_more
-from ..foundation.errors import NotFound
+from ..foundation.errors import Invalid, NotFound
+from ..orders.proofs import keep_proof, proof_of
 from ..orders.service import find_order
 from .auth import current_runtime as runtime
+from .errand_view import Errand, errand_of
+from .forms import sentence
 from .order_pages import save, text
+from .proof_form import Shown, may_send_photo, read_proof
 from .sessions import now, signed_in, signed_link
 from .tables import Access
 
@@ -32,6 +39,7 @@ def register(app: Flask) -> None:
     """Hang the page behind a text. No CSRF token there: whoever holds the signed token may answer, from anywhere."""
     app.add_url_rule("/a", view_func=show_page)
     app.add_url_rule("/a", view_func=answer, methods=["POST"])
+    app.add_url_rule("/orders/<ref>/proof", view_func=show_proof)
     app.add_url_rule("/orders/<ref>/pages/<int:page_id>", view_func=answer_by_phone, methods=["POST"])
     app.extensions["csrf"].exempt(answer)
 
@@ -52,38 +60,98 @@ def _view(session: Session, token: str) -> PageView:
 
 @signed_link
 def show_page() -> ResponseReturnValue:
-    """What is asked of one person, or who has it."""
+    """What is asked of one person, or who has it; and below that what else they are asked."""
     token = request.args.get("t", "")
+    seen = _look(token)
+    return _render(seen, token, status=200 if seen.view.state in {"open", "yours"} else 410)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The page as it stands, what is needed on the way, and what else the same person is asked."""
+
+    view: PageView
+    errand: Errand
+    others: list[tuple[PageView, str]]
+
+
+def _look(token: str) -> _Seen:
     with runtime().db.snapshot() as session:
         view = _view(session, token)
-    status = 200 if view.state in {"open", "yours"} else 410
-    return _render(view, token, status=status)
+        return _Seen(view, errand_of(session, _page_id(token), now()), _others(session, token))
 
 
-def _render(view: PageView, token: str, *, said: str = "", status: int) -> ResponseReturnValue:
-    answer = make_response(render_template("page.html", page=view, token=token, said=said), status)
+def _others(session: Session, token: str) -> list[tuple[PageView, str]]:
+    """Each with a token of its own: whoever holds the one text was asked for all of them."""
+    secret = runtime().settings.secret_key
+    return [
+        (view, tokens.sign(secret, PURPOSE, view.page_id)) for view in other_open_pages(session, _page_id(token), now())
+    ]
+
+
+def _render(seen: _Seen, token: str, *, said: str = "", wrong: str = "", status: int) -> Response:
+    page = render_template(
+        "page.html",
+        page=seen.view,
+        errand=seen.errand,
+        token=token,
+        others=seen.others,
+        said=said,
+        wrong=wrong,
+        typed=request.form,
+    )
+    answer = make_response(page, status)
     answer.headers["X-Robots-Tag"] = "noindex"
+    # The link is the key: the map that is opened from here must not get it.
+    answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
 
 
 @signed_link
 def answer() -> ResponseReturnValue:
     """Take it, pass it on, say how it goes. The same tap twice is one."""
+    may_send_photo(request)
     token = request.form.get("t", "")
     said = request.form.get("answer", "")
     page_id = _page_id(token)
     note = request.form.get("note", "").replace("\x00", "").strip()[:LONGEST_NOTE] or None
-    with runtime().db.snapshot() as session:
-        view = _view(session, token)
-    if view.state == "expired":
-        return _render(view, token, status=410)
+    seen = _look(token)
+    if seen.view.state == "expired":
+        return _render(seen, token, status=410)
+    try:
+        shown = read_proof(request, seen.errand.proof, note) if said == Verb.DELIVERED else Shown(note=note)
+    except Invalid as error:
+        return _render(seen, token, wrong=sentence(error.errors[0].message), status=422)
     # Once more: a race that a text would run again must not be this person's to repeat.
-    result = once_more(runtime().db, lambda session: answer_page(session, page_id, said, now(), note=note))
+    result = once_more(runtime().db, lambda session: _answered(session, page_id, said, shown))
+    seen = _look(token)
+    is_theirs = seen.view.state == "yours" and result.outcome in WELL
+    text = f"{IN_SHORT[said]} {result.warning}".strip() if is_theirs and said in IN_SHORT else result.text
+    return _render(seen, token, said=text, status=410 if result.outcome in TOO_LATE else 200)
+
+
+def _answered(session: Session, page_id: int, said: str, shown: Shown) -> AnswerResult:
+    """The answer with its proof, in one transaction: what is kept was delivered."""
+    result = answer_page(session, page_id, said, now(), note=shown.note)
+    if result.outcome in WELL and (shown.taken_by or shown.photo):
+        order_id = session.get_one(Page, page_id).escalation.order_id
+        is_first = result.outcome is Outcome.DONE
+        keep_proof(session, order_id, now(), taken_by=shown.taken_by, photo=shown.photo, is_first=is_first)
+    return result
+
+
+@signed_in(Access.READER)
+def show_proof(ref: str) -> ResponseReturnValue:
+    """The photo that was taken at the door."""
     with runtime().db.snapshot() as session:
-        view = _view(session, token)
-    is_theirs = view.state == "yours" and result.outcome in WELL
-    text = IN_SHORT.get(said, result.text) if is_theirs else result.text
-    return _render(view, token, said=text, status=410 if result.outcome in TOO_LATE else 200)
+        order = find_order(session, ref)
+        proof = proof_of(session, order.id)
+        if proof is None or proof.photo is None:
+            raise NotFound(f"There is no photo of the delivery of order {order.ref}.")
+        answer = Response(proof.photo, mimetype=proof.media_type)
+    # It came from outside: shown as a picture, and never run as anything else.
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return answer
 
 
 @signed_in(Access.OPS)
