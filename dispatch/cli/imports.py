@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from ..foundation.errors import PromisesAtStake
 from ..promise.guard import Say
-from ..web.import_files import STAFF, Kind, Loaded, Order, load_file
+from ..web.import_files import STAFF, Kind, Loaded, Terms, load_file
 from ..web.import_run import Effect
 from . import import_history, import_orders, import_shop
 from .common import open_shop
@@ -56,7 +56,7 @@ def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main", f
         console=console, transient=True, disable=not (is_long and console.is_terminal)
     ) as progress:  # fmt: skip
         bar = progress.add_task(name)
-        order = Order(
+        terms = Terms(
             now=shop.now,
             region=shop.settings.default_region,
             say=Say(actor="import", force=force, reason="imported with --force" if force else None),
@@ -65,7 +65,7 @@ def _import(name: str, file: BinaryIO, *, dry_run: bool, branch: str = "main", f
             advance=lambda done, total: progress.update(bar, completed=done, total=total),
         )
         try:
-            loaded = load_file(shop.db, KINDS[name], raw, order)
+            loaded = load_file(shop.db, KINDS[name], raw, terms)
         except PromisesAtStake as refusal:
             _refuse([*_stakes(refusal), "Nothing was imported: do it all the same with --force."])
     _say(loaded, dry_run=dry_run)
@@ -76,7 +76,7 @@ def _say(loaded: Loaded, *, dry_run: bool) -> None:
         rows = len({cell.line for cell in loaded.bad})
         count = f"Nothing was imported: {rows} {'line is' if rows == 1 else 'lines are'} bad."
         _refuse([*map(str, loaded.bad), count])
-    counts, usual = loaded.counts, set(Effect) - {Effect.LEFT_OUT}
+    counts, usual = loaded.counts, {Effect.ADDED, Effect.UPDATED, Effect.ALREADY}
     said = ", ".join(f"{counts[effect]} {effect.value}" for effect in Effect if effect in usual or counts[effect])
     click.echo(f"{said} (dry run: nothing was written)" if dry_run else said)
     if loaded.at_stake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,18 +15,33 @@ from .service import add_shift, lock_staff
 from .tables import ExtraShift, Staff
 
 
-def put_shift(session: Session, staff_id: int, now: datetime, *, starts_at: datetime, ends_at: datetime) -> bool:
-    """One shift per person and start: a known one gets another end; whether anything changed. As `add_shift` raises."""
+class Put(enum.StrEnum):
+    """What putting a shift in its place did."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    TAKEN_OUT = "taken out"
+    SAME = "same"
+
+
+def put_shift(session: Session, staff_id: int, now: datetime, *, starts_at: datetime, ends_at: datetime | None) -> Put:
+    """One shift per person and start: a known one gets another end, or, for None, is taken out. As `add_shift` raises.
+
+    The same again changes nothing.
+    """
     staff = lock_staff(session, staff_id)
     known = select(ExtraShift).where(ExtraShift.staff_id == staff.id, ExtraShift.starts_at == starts_at)
     there = session.scalars(known.order_by(ExtraShift.id)).all()
-    if any(shift.ends_at == ends_at for shift in there):
-        return False
+    if [shift.ends_at for shift in there] == ([] if ends_at is None else [ends_at]):
+        return Put.SAME
     for shift in there:
         session.delete(shift)
     session.flush()
+    if ends_at is None:
+        wake_orders(session, staff, now)
+        return Put.TAKEN_OUT
     add_shift(session, staff.id, now, starts_at=starts_at, ends_at=ends_at)
-    return True
+    return Put.CHANGED if there else Put.ADDED
 
 
 def end_shift(session: Session, shift_id: int, now: datetime) -> Staff:

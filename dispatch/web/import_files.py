@@ -57,7 +57,7 @@ def _nobody_waits(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class Terms:
     """How a file is to be imported. `region`: of numbers without a country code; `branch`: of a history.
 
     `advance` is told how many of how many rows are done.
@@ -84,39 +84,46 @@ class Loaded:
     at_stake: PromisesAtStake | None = None
 
 
-class _NothingWritten(Exception):
+class NothingWritten(Exception):
     """Takes the whole transaction back."""
 
 
-def load_file(db: Database, kind: Kind, raw: bytes, order: Order) -> Loaded:
+def load_file(db: Database, kind: Kind, raw: bytes, terms: Terms) -> Loaded:
     """What became of the rows, and every complaint. Raises PromisesAtStake unless forced, or only tried."""
     rows, bad = read_rows(raw, kind.columns, kind.required)
     loaded = Loaded()
 
     def write(session: Session) -> None:
         # A forced change is tried before it is made: each time from the start.
-        run = begin(session, order.now, region=order.region)
-        run.bad, run.branch_code, run.actor = [*bad], order.branch, order.say.actor
-        loaded.counts = _write(session, run, kind, rows, order.advance)
+        run = begin(session, terms.now, region=terms.region)
+        run.bad, run.branch_code, run.actor = [*bad], terms.branch, terms.say.actor
+        loaded.counts = _write(session, run, kind, rows, terms.advance)
         loaded.bad, loaded.changes = sorted(set(run.bad)), run.changes
         if loaded.bad:
-            raise _NothingWritten
+            raise NothingWritten
 
+    write_all(db, write, loaded, terms, is_guarded=kind.is_guarded)
+    return loaded
+
+
+def write_all(
+    db: Database, write: Callable[[Session], None], loaded: Loaded, terms: Terms, *, is_guarded: bool
+) -> None:
+    """All of it or nothing: `write` takes it back with NothingWritten. Raises PromisesAtStake, as above."""
     try:
         with db.transaction() as session:
-            if kind.is_guarded:
-                absence.guarded_roster(session, lambda: write(session), order.now, say=order.say)
+            if is_guarded:
+                absence.guarded_roster(session, lambda: write(session), terms.now, say=terms.say)
             else:
                 write(session)
-            if order.dry_run:
-                raise _NothingWritten
-    except _NothingWritten:
+            if terms.dry_run:
+                raise NothingWritten
+    except NothingWritten:
         pass
     except PromisesAtStake as refusal:
-        if not order.dry_run:
+        if not terms.dry_run:
             raise
         loaded.at_stake = refusal
-    return loaded
 
 
 def _write(

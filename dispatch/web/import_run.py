@@ -29,6 +29,7 @@ class Effect(enum.StrEnum):
 
     ADDED = "added"
     UPDATED = "updated"
+    TAKEN_OUT = "taken out"
     ALREADY = "already there"
     LEFT_OUT = "left out: shorter than half a minute or longer than a day"
 

@@ -14,8 +14,10 @@ from . import (
     call_pages,
     customer_pages,
     desk_pages,
+    import_pages,
     intake,
     login,
+    me_pages,
     offer_pages,
     order_pages,
     people_pages,
@@ -39,7 +41,7 @@ A_DAY = 86_400
 ROOMS = (
     login, setup, board, search_page, intake, together, order_pages, desk_pages, undo_pages, offer_pages, call_pages,
     plan_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
-    settings_pages, access_pages, wording_pages,
+    settings_pages, access_pages, import_pages, me_pages, wording_pages,
 )  # fmt: skip
 
 

@@ -25,13 +25,12 @@ from .people_view import everybody, state_words
 from .sessions import me, now, signed_in
 from .stake_page import ask_again, typed_say
 from .tables import Access
+from .undo_pages import NO_UNDO
 
 MAIN = "main"
 FIELDS = ("name", "phone", "role", "shifts", "until", "reason", "starts_at", "ends_at")
 SPANS = {"30": "30 minutes", "60": "1 hour", "120": "2 hours", "rest": "the rest of today"}
 ASKS = {"Pause": "Pause", "Go home": "Going home:", "Save": "Change", "End the shift": "End the shift of"}
-# What is written under the strips, and how far along: hours of a day of 1440 minutes.
-HOURS = [(hour * 60, f"{hour:02d}") for hour in range(0, 25, 6)]
 Refusal = Invalid | Conflict
 
 
@@ -64,7 +63,6 @@ def _page(refusal: Refusal | None = None, *, staff_id: int | None = None) -> Res
         people=[
             {**shape, "state": state_words(shape, timezone, now()), "day": strips[int(shape["id"])]} for shape in shapes
         ],
-        hours=HOURS,
         roles=[(role.value, words.ROLES[role]) for role in Role],
         spans=SPANS.items(),
         zone=timezone,
@@ -78,20 +76,22 @@ def _page(refusal: Refusal | None = None, *, staff_id: int | None = None) -> Res
     return make_response(page, status)
 
 
-def _save(work: Callable[[Session], str], *, staff_id: int | None = None) -> ResponseReturnValue:
+def _save(work: Callable[[Session], str], *, staff_id: int | None = None, undo: str = NO_UNDO) -> ResponseReturnValue:
     try:
         with runtime().db.transaction() as session:
             said = work(session)
     except (Invalid, Conflict) as error:
         return _page(error, staff_id=staff_id)
-    flash(said)
+    flash(said, undo)
     return redirect("/people", 303)
 
 
 def _guarded(work: Callable[[Session], str], staff_id: int, *, deed: str) -> ResponseReturnValue:
     """The same for what may take the last way to keep a promise: that is asked about first."""
     try:
-        return _save(work, staff_id=staff_id)
+        # A pause is taken back by ending it, also later than in ten seconds.
+        undo = f"/people/{staff_id}/back" if deed in ("Pause", "Go home") else NO_UNDO
+        return _save(work, staff_id=staff_id, undo=undo)
     except PromisesAtStake as refusal:
         with runtime().db.snapshot() as session:
             name = session.get_one(Staff, staff_id).name
@@ -149,7 +149,8 @@ def change_person(staff_id: int) -> ResponseReturnValue:
     return _guarded(work, staff_id, deed="Save")
 
 
-def _until(timezone: str) -> datetime:
+def typed_until(timezone: str) -> datetime:
+    """When a pause is to end, as it was chosen or typed. Raises Invalid."""
     span = _typed("span")
     if _typed("until"):
         return local_instant(_typed("until"), timezone, field="until")
@@ -167,7 +168,7 @@ def pause_person(staff_id: int) -> ResponseReturnValue:
 
     def work(session: Session) -> str:
         timezone = get_branch(session, MAIN).timezone
-        until = _until(timezone)
+        until = typed_until(timezone)
         person = absence.pause(session, staff_id, now(), until=until, say=typed_say())
         return f"{person.name} is not asked until {words.clock_words(until, timezone, now=now())}."
 

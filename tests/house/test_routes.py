@@ -11,7 +11,7 @@ from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
 from dispatch.foundation.settings import Settings
 
-ACCESS = {"public", "token", "reader", "ops", "admin", "signed_link", "twilio"}
+ACCESS = {"public", "token", "reader", "ops", "admin", "signed_link", "staff", "twilio"}
 
 
 def unguarded(app: Flask) -> list[str]:
