@@ -27,6 +27,7 @@ from .case import AnswerResult, Case, Outcome
 from .closing import close, heard_from_taker, leave_order, release_others, stand_down
 from .job import job_of, what_of
 from .mine import choices, is_superseded, newest_page, open_pages, other_taker
+from .overload import clashing
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
 from .tables import Escalation, Page
 
@@ -69,7 +70,7 @@ def answer_page(
     result = HANDLERS[verb](case)
     page.note = case.note or page.note
     refresh(session, order, now)
-    return result
+    return _with_warning(case, result) if verb is Verb.ACCEPT and result.outcome is Outcome.DONE else result
 
 
 def _accept(case: Case) -> AnswerResult:
@@ -105,6 +106,24 @@ def _accept(case: Case) -> AnswerResult:
         record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
     job = job_of(case.session, order, escalation.need, case.now)
     return case.result(Outcome.DONE, wording.yours(job, code=page.code))
+
+
+def _with_warning(case: Case, result: AnswerResult) -> AnswerResult:
+    """Whoever has taken more than one can do hears it with the thanks, while handing one back still helps."""
+    others = clashing(case.session, case.page, case.now)
+    if not others:
+        return result
+    warning = wording.too_much(others)
+    record(
+        case.session,
+        case.order,
+        "too_much",
+        f"{case.staff.name} has {', '.join(others)} as well: not all in time.",
+        at=case.now,
+        actor="clock",
+    )
+    job = job_of(case.session, case.order, case.escalation.need, case.now)
+    return replace(result, text=wording.yours(job, code=case.page.code, warning=warning), warning=warning)
 
 
 def _have_order(case: Case) -> None:

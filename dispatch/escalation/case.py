@@ -28,11 +28,12 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerResult:
-    """What happened, and what to tell the person."""
+    """What happened, and what to tell the person. `warning`: the part of it that no page may leave out."""
 
     outcome: Outcome
     text: str
     ref: str | None = None
+    warning: str = ""
 
 
 @dataclass(kw_only=True)

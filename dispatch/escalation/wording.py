@@ -106,12 +106,18 @@ def joined(sentences: Sequence[str]) -> list[str]:
     return texts
 
 
-def yours(job: Job, *, code: int) -> str:
+def too_much(others: Sequence[str]) -> str:
+    """To somebody who takes what the clock says they can't do beside what they have."""
+    return f"You have {' and '.join(others[:2])} as well: in time is not possible for all."
+
+
+def yours(job: Job, *, code: int, warning: str = "") -> str:
     """To the one who took it."""
     have = "bought it" if job.need is not Need.DELIVER else "picked it up"
     how = f"{code}P when you have {have}, {code}D when it is delivered, {code}R to hand it back."
     where = "" if job.need is Need.PROCURE else job.to_where
-    return fit(lambda to: f"Thank you, {job.ref} is yours{f', to {to}' if to else ''}. {how}", where)
+    careful = f" {warning}" if warning else ""
+    return fit(lambda to: f"Thank you, {job.ref} is yours{f', to {to}' if to else ''}. {how}{careful}", where)
 
 
 def still_yours(ref: str, *, code: int) -> str:

@@ -101,3 +101,56 @@ def test_a_cancelled_order_ends_both(shop: World) -> None:
     assert calls(shop, ref) == {"procure": "cancelled", "deliver": "cancelled"}
     shop.phone("Bela").expects(ref, "cancelled")
     shop.phone("Tara").expects(ref, "Please take").expects(ref, "cancelled")
+
+
+# --- more than one can do --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(world: World) -> World:
+    """One rider, and the founder."""
+    world.shop(step_min_seconds=120, step_max_seconds=600)
+    world.person("Ravi")
+    world.person("Anand", role="founder", shifts=None)
+    world.ignore_rest()
+    return world
+
+
+def ready(world: World, **changes: Any) -> str:
+    ref = world.order(minutes=33, **changes)
+    world.procure(ref, "bought")
+    world.move(ref, "pack")
+    world.tick()
+    return ref
+
+
+def test_whoever_takes_what_they_cant_keep_hears_it_at_once(alone: World) -> None:
+    first = ready(alone)
+    alone.phone("Ravi").expects(first, "Reply").replies("#A").expects(first, "is yours")
+    assert "too_much" not in alone.events(first)
+    alone.advance(minutes=0.1)
+    second = ready(alone, customer_name="Zoe", address="9 Hill Road, at the far end of town")
+    alone.phone("Ravi").expects(second, "Reply").replies("#A").expects(second, "is yours", f"You have {first} as well")
+    assert "too_much" in alone.events(second)
+
+
+def test_the_same_way_is_no_clash(alone: World) -> None:
+    first = ready(alone)
+    alone.phone("Ravi").expects(first, "Reply").replies("#A").expects(first, "is yours")
+    alone.advance(minutes=0.1)
+    second = ready(alone, customer_name="Zoe")
+    alone.phone("Ravi").expects(second, "Reply").replies("#A")
+    said = alone.phone("Ravi").expects(second, "is yours").last
+    assert said
+    assert "as well" not in said.body
+
+
+def test_one_after_the_other_is_no_clash(alone: World) -> None:
+    first = ready(alone)
+    alone.phone("Ravi").expects(first, "Reply").replies("#A").expects(first, "is yours")
+    later = alone.order(minutes=300, customer_name="Zoe", address="9 Hill Road")
+    alone.procure(later, "bought")
+    alone.move(later, "pack")
+    alone.pause("Anand", minutes=600)
+    alone.tick()
+    assert "too_much" not in [*alone.events(first), *alone.events(later)]
