@@ -31,9 +31,8 @@ class Runtime:
 
     @property
     def has_voice(self) -> bool:
-        """Whether phones can be rung: neither a messaging service nor a short code can make a call."""
-        twilio = self.settings.twilio
-        return twilio is not None and (twilio.from_number or "").startswith("+")
+        """Whether phones can be rung."""
+        return self.settings.twilio is not None and self.settings.twilio.can_ring
 
 
 def build_runtime(settings: Settings) -> Runtime:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from ..escalation.facts import ladder_facts
 from ..escalation.ladder import decide
 from ..escalation.queries import escalation_shapes, order_shapes
-from ..escalation.rules import Decision, EscalationState, LadderFacts, need_of
+from ..escalation.ringing import read_reach
+from ..escalation.rules import Decision, EscalationState, LadderFacts, Reach, need_of, with_voice
 from ..escalation.service import latest_escalation
 from ..escalation.tables import Escalation
 from ..foundation.tokens import Links
@@ -52,8 +53,11 @@ class Look:
     taker: str | None
 
 
-def explanation(session: Session, ref: str, now: datetime, links: Links) -> dict[str, Any]:
-    """Everything there is to say about an order; phone numbers masked, links left out. Raises NotFound."""
+def explanation(session: Session, ref: str, now: datetime, links: Links, *, has_voice: bool = False) -> dict[str, Any]:
+    """Everything there is to say about an order; phone numbers masked, links left out. Raises NotFound.
+
+    `has_voice`: phones can be rung.
+    """
     order = find_order(session, ref)
     escalation = latest_escalation(session, order.id)
     shape = order_shapes(session, [order], now, links)[0]
@@ -74,18 +78,26 @@ def explanation(session: Session, ref: str, now: datetime, links: Links) -> dict
         "texts": [_text(session, each) for each in list_messages(session, order_id=order.id, limit=LAST_TEXTS).items],
     }
     if order.status not in CLOSED:
-        look = _look(session, order, escalation, now)
+        look = _look(session, order, escalation, now, has_voice=has_voice)
         told |= _of_open(look, order, now)
         shape["risk"] |= _risk(look.assessment, now)
     return told
 
 
-def _look(session: Session, order: Order, escalation: Escalation | None, now: datetime) -> Look:
+def _look(session: Session, order: Order, escalation: Escalation | None, now: datetime, *, has_voice: bool) -> Look:
     facts = gather(session, order, now)
     assessment = assess(facts, now)
     ladder = ladder_facts(order, escalation, assessment, facts, now)
+    if has_voice:
+        reaches = read_reach(session, escalation, silence=ladder.silence)
+        ladder = with_voice(ladder, {who: _if_it_leaves(reach, now + ladder.silence) for who, reach in reaches.items()})
     taker = session.get(Staff, order.taker_id) if order.taker_id else None
     return Look(facts=facts, assessment=assessment, ladder=ladder, taker=taker.name if taker else None)
+
+
+def _if_it_leaves(reach: Reach, rings_at: datetime) -> Reach:
+    """A text that is still here is taken to leave now, and no receipt to come."""
+    return replace(reach, rings_at=rings_at) if reach.is_unsent and not reach.was_rung else reach
 
 
 def _of_open(look: Look, order: Order, now: datetime) -> dict[str, Any]:
@@ -188,7 +200,8 @@ def _text(session: Session, message: Message) -> dict[str, Any]:
 def explain(ref: str, *, as_json: bool) -> None:
     """Say of one order what is known, which clock binds, what is decided and what happens next."""
     with open_shop() as shop, shop.db.snapshot() as session:
-        told = explanation(session, ref.strip(), shop.now, Links(shop.settings.public_url, shop.settings.secret_key))
+        links, twilio = Links(shop.settings.public_url, shop.settings.secret_key), shop.settings.twilio
+        told = explanation(session, ref.strip(), shop.now, links, has_voice=twilio is not None and twilio.can_ring)
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ Told = Mapping[str, Any]
 
 def is_an_act(decision: Decision) -> bool:
     """Whether anything is done at all."""
-    return bool(decision.opens or decision.ends or decision.ask or decision.reminds)
+    return bool(decision.opens or decision.ends or decision.ask or decision.reminds or decision.repeat or decision.ring)
 
 
 def decision(made: Decision, ladder: LadderFacts, *, taker: str | None) -> str:
@@ -53,9 +53,10 @@ def decision(made: Decision, ladder: LadderFacts, *, taker: str | None) -> str:
         return "Stand everybody down: the promise is safe again, or what was asked for is done."
     if made.reminds:
         return f"Remind {taker or 'whoever took it'}: they have been quiet for too long."
-    if made.ask:
+    if made.ask or made.repeat or made.ring:
         start = "Call for help and ask" if made.opens else "Ask"
-        return f"{start} {_asked(made, ladder)} to {screen.NEEDS[ladder.need]}."
+        asks = [f"{start} {_asked(made, ladder)} to {screen.NEEDS[ladder.need]}."] if made.ask else []
+        return " ".join([*asks, *_again(made, ladder)])
     if made.opens:
         return f"Call for help to {screen.NEEDS[ladder.need]}; there is nobody who may be asked just now."
     return _waits(ladder, taker)
@@ -64,6 +65,21 @@ def decision(made: Decision, ladder: LadderFacts, *, taker: str | None) -> str:
 def _asked(made: Decision, ladder: LadderFacts) -> str:
     names = {person.id: person.name for person in ladder.people}
     return ", ".join(f"{names[staff_id]} ({GROUPS[rung]})" for staff_id, rung in made.ask)
+
+
+def _again(made: Decision, ladder: LadderFacts) -> list[str]:
+    """Who is texted once more, and whose phone rings."""
+    again = [number for number in made.repeat if number not in made.ring]
+    in_turn = [number for number in made.repeat if number in made.ring]
+    silent = [number for number in made.ring if number not in made.repeat]
+    said = [f"Ask {_named(again, ladder)} again by text."] if again else []
+    said += [f"Ring {_named(in_turn, ladder)}: they have not answered."] if in_turn else []
+    return said + ([f"Ring {_named(silent, ladder)}: the text has not arrived."] if silent else [])
+
+
+def _named(numbers: Sequence[int], ladder: LadderFacts) -> str:
+    names = {person.id: person.name for person in ladder.people}
+    return ", ".join(names.get(number, "somebody") for number in numbers)
 
 
 def _waits(ladder: LadderFacts, taker: str | None) -> str:

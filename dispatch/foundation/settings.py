@@ -21,6 +21,11 @@ class TwilioSettings:
     api_url: str | None = None
     is_simulated: bool = False
 
+    @property
+    def can_ring(self) -> bool:
+        """Whether phones can be rung: neither a messaging service, a short code nor a name can make a call."""
+        return (self.from_number or "").startswith("+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

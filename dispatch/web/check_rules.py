@@ -139,6 +139,14 @@ def of_settings(settings: Settings) -> Iterator[Complaint]:
     else:
         yield from _of_twilio(twilio)
         yield from _of_public_url(settings)
+    is_a_number = twilio is not None and re.fullmatch(SHAPES["from_number"][1], twilio.from_number or "0000")
+    if twilio is not None and is_a_number and not twilio.can_ring:
+        yield warning(
+            "calls-impossible",
+            "No phone can be rung: only a number of ours can make a call, and none is set. Whose text does not arrive "
+            "is not called.",
+            "Set TWILIO_FROM_NUMBER to a number of yours that has voice, also beside a messaging service.",
+        )
 
 
 def _is_stand_in(twilio: TwilioSettings) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
+from dispatch.cli.explain import explanation
 from dispatch.escalation.answers import answer_page
 from dispatch.escalation.rules import Verb
 from dispatch.escalation.service import tend
@@ -120,6 +121,18 @@ def test_the_call_for_help(console: Console, ref: str) -> None:
     assert shape["texts"]
     assert "(link)" in shape["texts"][0]["body"]
     assert shape["next"]
+
+
+def test_whose_phone_would_ring_and_when(console: Console, ref: str) -> None:
+    now = at(18, 30)
+    look(console, ref, now)
+    with console.db.snapshot() as session:
+        quiet, ringing = (explanation(session, ref, now, LINKS, has_voice=has) for has in (False, True))
+    (first, *_) = ringing["next"]
+    assert datetime.fromisoformat(first["at"]) == now + timedelta(seconds=90)
+    assert first["what"].startswith("Ring ")
+    assert first["what"].endswith(": the text has not arrived.")
+    assert not [each for each in quiet["next"] if "Ring" in each["what"]]
 
 
 def test_before_the_worker_has_looked_the_decision_is_shown_all_the_same(console: Console, ref: str) -> None:

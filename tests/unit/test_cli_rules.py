@@ -59,6 +59,8 @@ SETTINGS_CASES = [
     ("twilio-missing", replace(SETTINGS, twilio=None), SETTINGS),
     ("twilio-simulated", replace(LOCAL, twilio=SIMULATED), SETTINGS),
     ("twilio-simulated", replace(LOCAL, twilio=STAND_IN), SETTINGS),
+    ("calls-impossible", replace(SETTINGS, twilio=replace(TWILIO, from_number=None)), SETTINGS),
+    ("calls-impossible", replace(SETTINGS, twilio=replace(TWILIO, from_number="56767")), SETTINGS),
     ("twilio-account-sid-shape", replace(SETTINGS, twilio=replace(TWILIO, account_sid="AC12")), SETTINGS),
     (
         "twilio-messaging-service-sid-shape",
@@ -73,12 +75,13 @@ SETTINGS_CASES = [
     (
         "twilio-from-number-shape",
         replace(SETTINGS, twilio=replace(TWILIO, from_number="9812300001 x")),
-        replace(SETTINGS, twilio=replace(TWILIO, from_number="56767")),
+        SETTINGS,
     ),
     ("public-url-loopback", LOCAL, SETTINGS),
     ("public-url-http", replace(SETTINGS, public_url="http://shop.example"), SETTINGS),
 ]
 WARNINGS = {
+    "calls-impossible",
     "twilio-simulated",
     "founder-paused",
     "staff-cannot-be-texted",
