@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..foundation.errors import Conflict, Invalid, MoveNotAllowed, NotFound, StaleVersion, Unavailable
+from ..foundation.errors import Conflict, DispatchError, Invalid, MoveNotAllowed, NotFound, StaleVersion, Unavailable
 from ..orders.rules import Move
+from ..orders.service import find_order
 from ..orders.wording import things
 from ..promise import service as promise
 from . import words
@@ -63,8 +65,22 @@ def _move(pick: str, move: Move, staff_id: int | None) -> Result:
             order = promise.move(session, ref, move, now(), actor=me().actor, if_version=seen, staff_id=who)
             text, what, undo = words.DONE[move], things(order.lines), undo_of(session, order)
         return Result(ref=ref, what=what, text=f"{text[:1].upper()}{text[1:]}.", is_done=True, undo=undo)
-    except Invalid as error:
+    except (Invalid, StaleVersion, MoveNotAllowed, Conflict, NotFound, Unavailable) as error:
+        return Result(ref=ref, what=_what(ref), text=_why_not(error))
+
+
+def _why_not(error: DispatchError) -> str:
+    """In the words of the buttons."""
+    if isinstance(error, Invalid):
         first = error.errors[0]
-        return Result(ref=ref, text=NEEDS_PIN if first.field == "pin" else sentence(first.message))
-    except (StaleVersion, MoveNotAllowed, Conflict, NotFound, Unavailable) as error:
-        return Result(ref=ref, text=str(error))
+        return NEEDS_PIN if first.field == "pin" else sentence(first.message)
+    if isinstance(error, MoveNotAllowed) and error.allowed:
+        return f"Not now. What can be done: {', '.join(words.MOVES[Move(move)] for move in error.allowed)}."
+    return str(error)
+
+
+def _what(ref: str) -> str:
+    """What an order is that was not moved; empty when there is none."""
+    with runtime().db.snapshot() as session, suppress(NotFound):
+        return things(find_order(session, ref).lines)
+    return ""
