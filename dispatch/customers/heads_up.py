@@ -17,6 +17,7 @@ from ..messaging.service import Draft, Settled, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Order
+from ..orders.telling import language, worded
 from ..orders.wording import first_name, things
 from ..procurement.offers import asked_of_phone
 from ..procurement.substitution_rules import OfferState
@@ -73,7 +74,7 @@ def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: L
         what=things(order.lines),
         promised=promised,
         link=links.tracking(order.id),
-        cause=look.cause,
+        cause=look.clock,
         choices=can,
         later=local_text(later, timezone, now=now) if later else "",
         taker=first_name(look.taker).strip(),
@@ -83,7 +84,7 @@ def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: L
         key=f"heads_up:{order.id}",
         kind=Kind.NOTICE,
         to_phone=order.customer_phone,
-        body=heads_up(told),
+        body=worded(session, order, heads_up(told, language(order))),
         order_id=order.id,
         useful_until=order.promised_by,
     )

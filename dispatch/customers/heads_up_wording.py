@@ -9,20 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..messaging.phrase_rules import Language, Said
 from ..procurement.substitution_rules import written
-from ..procurement.substitution_wording import THING, fitted
+from ..procurement.substitution_wording import fitted
 from ..promise.rules import ClockName
 from .heads_up_rules import Preference
+from .phrases import HEADS_UP
 
 # Why, as somebody who is waiting would say it: no names of staff, no other customers.
 BECAUSE = {
-    ClockName.SUPPLIER_CLOSING: "the shop that has it is about to close",
-    ClockName.PROCUREMENT: "getting it from another shop takes longer than planned",
-    ClockName.PACKING: "it is not packed yet",
-    ClockName.TRAVEL: "the way to you is longer than the time left",
-    ClockName.SHIFT_END: "those who could bring it go home soon",
-    ClockName.NOBODY_AVAILABLE: "nobody is free to bring it just now",
-    ClockName.DEADLINE: "time is getting short",
+    Language.EN: {
+        ClockName.SUPPLIER_CLOSING: "the shop that has it is about to close",
+        ClockName.PROCUREMENT: "getting it from another shop takes longer than planned",
+        ClockName.PACKING: "it is not packed yet",
+        ClockName.TRAVEL: "the way to you is longer than the time left",
+        ClockName.SHIFT_END: "there may be nobody left to bring it",
+        ClockName.NOBODY_AVAILABLE: "nobody is free to bring it just now",
+        ClockName.DEADLINE: "time is getting short",
+    },
+    Language.HI: {
+        ClockName.SUPPLIER_CLOSING: "दूसरी दुकान बंद होगी",
+        ClockName.PROCUREMENT: "दूसरी दुकान में देर लगी",
+        ClockName.PACKING: "पैकिंग बाकी है",
+        ClockName.TRAVEL: "रास्ता लंबा है",
+        ClockName.SHIFT_END: "लाने वाले घर जाने को हैं",
+        ClockName.NOBODY_AVAILABLE: "अभी कोई लाने वाला नहीं",
+        ClockName.DEADLINE: "समय कम है",
+    },
 }
 
 
@@ -42,18 +55,26 @@ class Told:
     takes_replies: bool = True
 
 
-def heads_up(told: Told) -> str:
+def heads_up(told: Told, language: Language = Language.EN) -> Said:
     """The facts, what we are doing, and what they may choose, by number and by link."""
-    ways = f"Reply {numbered(told.choices, told.later)}. Or" if told.takes_replies else "Tell us what you prefer"
-
-    def text(what: str, shop: str, name: str, taker: str) -> str:
-        doing = f"{taker} is on it" if taker else "We are asking everybody who can help"
-        return (
-            f"{name or 'Hello'}, {shop or 'the shop'}: {what or THING} may not be with you by {told.promised}: "
-            f"{BECAUSE[told.cause]}. {doing}. {ways}: {told.link}"
-        )
-
-    return fitted(text, told.what, told.shop, told.name, told.taker)
+    if language is Language.HI:
+        doing = f"{told.taker} इसमें लगे हैं" if told.taker else "हम मदद ढूँढ रहे हैं"
+        how = "आप क्या चाहेंगे, बताएँ"
+    else:
+        doing = f"{told.taker} is on it" if told.taker else "We are asking everybody who can help"
+        ways = f"Reply {numbered(told.choices, told.later)}. Or" if told.takes_replies else ""
+        how = ways or "Tell us what you prefer"
+    parts = {
+        "name": told.name,
+        "shop": told.shop,
+        "what": told.what,
+        "promised": told.promised,
+        "because": BECAUSE[language][told.cause],
+        "doing": doing,
+        "how": how,
+        "link": told.link,
+    }
+    return Said(HEADS_UP, parts)
 
 
 def numbered(choices: Sequence[Preference], later: str) -> str:

@@ -113,6 +113,7 @@ def _look(escalation: Escalation | None, assessment: Assessment, decision: Decis
     return Look(
         level=assessment.level,
         projected_at=assessment.projected_at,
+        clock=assessment.clock,
         cause=ClockName(escalation.cause) if escalation is not None else assessment.clock,
         is_last_rung=decision.rung >= Rung.FOUNDER and (is_live or decision.opens),
         taker=taker.name if taker else "",

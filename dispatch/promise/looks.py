@@ -14,12 +14,13 @@ from .rules import ClockName, Level
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """`projected_at`: when it will be there if the next step begins now, None when nobody can tell. `cause`: the clock
-    that binds; of a call for help that is under way the one that it was made for. `is_last_rung`: the founder has been
-    asked. `taker`: the name of whoever has it, empty while nobody has."""
+    """`projected_at`: when it will be there if the next step begins now, None when nobody can tell. `clock`: the one
+    that binds; `cause`: of an order for which help was called, the one that it was called for. `is_last_rung`: the
+    founder has been asked. `taker`: the name of whoever has it, empty while nobody has."""
 
     level: Level
     projected_at: datetime | None
+    clock: ClockName
     cause: ClockName
     is_last_rung: bool = False
     taker: str = ""

@@ -63,7 +63,7 @@ def test_an_hour_before_the_promise_to_the_minute_and_once(shop: World) -> None:
     shop.phone(ARJUN).expects("has your order").expects_nothing()
     assert (shop.level(ref), row(shop, ref)) == ("at_risk", None)
     shop.advance(minutes=1)
-    shop.phone(ARJUN).expects("may not be with you by 16:00: nobody is free to bring it just now")
+    shop.phone(ARJUN).expects("may not be with you by 16:00: there may be nobody left to bring it")
     shop.advance(minutes=10)
     shop.phone(ARJUN).expects_nothing()
     assert shop.events(ref).count("heads_up") == 1

@@ -100,18 +100,18 @@ def told(**changes: Any) -> Told:
 
 
 def test_facts_what_we_do_and_a_choice() -> None:
-    assert wording.heads_up(told()) == (
-        "Arjun, Kala Books: Physics 2 may not be with you by 19:30: those who could bring it go home soon. We are "
+    assert wording.heads_up(told()).ours() == (
+        "Hello Arjun, Kala Books: Physics 2 may not be with you by 19:30: there may be nobody left to bring it. We are "
         f"asking everybody who can help. Reply 1 to wait, 2 for 20:15, 3 to collect it, 4 if not needed. Or: {LINK}"
     )
-    assert "Ravi is on it." in wording.heads_up(told(taker="Ravi"))
-    only = wording.heads_up(told(takes_replies=False))
+    assert "Ravi is on it." in wording.heads_up(told(taker="Ravi")).ours()
+    only = wording.heads_up(told(takes_replies=False)).ours()
     assert ("Reply" in only, f"Tell us what you prefer: {LINK}" in only) == (False, True)
 
 
 @pytest.mark.parametrize("clock", ClockName)
 def test_no_apology_and_no_word_that_stops_our_texts(clock: ClockName) -> None:
-    text = wording.heads_up(told(cause=clock))
+    text = wording.heads_up(told(cause=clock)).ours()
     assert segments(text).count <= 2
     words = {word.strip(".,:").lower() for word in text.split()}
     assert not words & (STOP_WORDS | {"sorry", "apologise", "apologies"})
@@ -123,7 +123,7 @@ MONSTERS = {"huge": "A very long title of a book " * 30, "hindi": "भौति�
 @pytest.mark.parametrize("monster", MONSTERS.values(), ids=MONSTERS)
 @pytest.mark.parametrize("field", ["what", "name", "shop", "taker"])
 def test_it_fits_and_keeps_its_link(monster: str, field: str) -> None:
-    text = wording.heads_up(told(**{field: monster}))
+    text = wording.heads_up(told(**{field: monster})).ours()
     assert segments(text).count <= 2, text
     assert LINK in text
 
