@@ -59,6 +59,7 @@ def _page(refusal: Invalid | Conflict | None = None, *, shown: Shown | None = No
             {
                 "name": token.name,
                 "role": token.role.value,
+                "used": token.last_used_at and words.clock_words(token.last_used_at, timezone, now=now()),
                 "made": words.clock_words(token.created_at, timezone, now=now()),
                 "revoked": token.revoked_at and words.clock_words(token.revoked_at, timezone, now=now()),
             }

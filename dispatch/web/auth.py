@@ -6,17 +6,17 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from flask import current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import parse
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from ..foundation.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound
+from ..foundation.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, Unavailable
 from ..runtime import Runtime
 from .errors import NoToken, TooMany
 from .tables import Access, ApiToken
@@ -27,6 +27,7 @@ STANDING = {Access.READER: 0, Access.OPS: 1, Access.ADMIN: 2}
 FAILED_TOKENS = "60/minute"
 FAILED_LOGINS = "20/minute"
 GUESSES = "10/minute"
+USE_NOTED_EVERY = timedelta(hours=1)
 
 # Counted in this process: with several the limit is that many times higher, which does for what it protects.
 limiter = Limiter(get_remote_address, storage_uri="memory://")
@@ -162,9 +163,25 @@ def _find_caller(header: str) -> Caller | None:
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret.startswith(PREFIX) or not secret.isascii():
         return None
-    query = select(ApiToken.id, ApiToken.name, ApiToken.role).where(
+    query = select(ApiToken.id, ApiToken.name, ApiToken.role, ApiToken.last_used_at).where(
         ApiToken.secret_hash == _digest(secret), ApiToken.revoked_at.is_(None)
     )
     with current_runtime().db.snapshot() as session:
         row = session.execute(query).first()
+    if row is not None:
+        _note_use(row.id, row.last_used_at)
     return Caller(token_id=row.id, name=row.name, role=row.role) if row else None
+
+
+def _note_use(token_id: int, last_used_at: datetime | None) -> None:
+    """So that people see which tokens nobody needs; once an hour, for a write with every call would cost its time."""
+    now = current_runtime().clock.now()
+    if last_used_at is not None and now - last_used_at < USE_NOTED_EVERY:
+        return
+    older = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_NOTED_EVERY)
+    try:
+        with current_runtime().db.transaction() as session:
+            session.execute(update(ApiToken).where(ApiToken.id == token_id, older).values(last_used_at=now))
+    except (Unavailable, Conflict):
+        # The database is busy: the call itself matters, and the next one notes it.
+        return

@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from dispatch.foundation.db import Database
@@ -17,6 +19,7 @@ from dispatch.web import accounts, sessions
 from dispatch.web.settings_view import NUMBERS
 from dispatch.web.tables import Access, User
 from tests.conftest import START
+from tests.web.test_pages_browser import SHAPES, check, served
 from tests.web.test_pages_kit import PASSWORD, Desk, desk, let_in, prefilled
 
 __all__ = ["desk"]
@@ -201,8 +204,36 @@ def test_a_token_is_shown_once_and_revoked(desk: Desk) -> None:
     headers = {"Authorization": f"Bearer {secret.group()}"}
     assert desk.app.test_client().get("/api/v1/staff", headers=headers).status_code == 200
     page = desk.get("/settings/access").text
-    assert ("till-2" in page, secret.group() in page) == (True, False)
+    assert ("till-2" in page, secret.group() in page, "last used 14:00" in page) == (True, False, True)
     again = desk.post("/settings/access/tokens", {"name": "till-2", "role": "reader"}, page="/settings/access")
     assert again.status_code == 409
     desk.post("/settings/access/tokens/revoke", {"name": "till-2"}, page="/settings/access")
     assert desk.app.test_client().get("/api/v1/staff", headers=headers).status_code == 401
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height", "scheme"), SHAPES)
+def test_everybody_can_read_them(desk: Desk, page: Tab, width: int, height: int, scheme: str) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    cookie = desk.browser.get_cookie(sessions.COOKIE)
+    assert cookie is not None
+    with served(desk.app) as base:
+        page.context.add_cookies([{"name": sessions.COOKIE, "value": cookie.value, "url": base}])
+        page.goto(base + "/settings")
+        page.fill("#lat", "22")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#lat")).to_be_focused()
+        check(page, "settings, with a complaint")
+        page.goto(base + "/settings/access")
+        page.fill("#email", "new@shop.example")
+        page.get_by_role("button", name="Make the link").click()
+        check(page, "who may come in, with a link")
+        page.goto(base + "/people/import")
+        roster = b"name,phone,role,shifts\nZoe,+919812300077,buyer,Mo-Fr 10:00-18:00\n"
+        page.set_input_files("#file", {"name": "roster.csv", "mimeType": "text/csv", "buffer": roster})
+        page.get_by_role("button", name="Show what it would do").click()
+        check(page, "a roster")
+        page.get_by_role("button", name="Import these").click()
+        expect(page.locator("#said")).to_contain_text("1 added")
+        page.close()
