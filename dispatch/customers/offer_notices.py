@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
 from ..foundation.types import country_prefix
+from ..messaging.phrase_rules import Said
 from ..messaging.reachable import why_unreachable
 from ..messaging.rules import Kind, takes_replies
 from ..messaging.service import Draft, Settled, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Line, Order, OrderEvent
+from ..orders.telling import language, worded
 from ..orders.wording import first_name
 from ..procurement.offers import moot
 from ..procurement.substitution_rules import Agreed, OfferState
@@ -27,11 +29,6 @@ from .tables import Notice
 TELLS = "customers"
 NOT_DELIVERED = "it was not delivered: phone them"
 USEFUL_FOR = timedelta(hours=6)
-WORDS = {
-    NoticeKind.OFFER: wording.offer,
-    NoticeKind.SUBSTITUTED: wording.substituted,
-    NoticeKind.OFFER_WITHDRAWN: wording.offer_withdrawn,
-}
 
 
 def unreachable(session: Session, order: Order) -> str | None:
@@ -60,7 +57,7 @@ def tell_of_offer(session: Session, event: OrderEvent, now: datetime, *, links: 
             key=f"notice:{order.id}:{kind.value}:{offer.id}",
             kind=Kind.NOTICE,
             to_phone=order.customer_phone,
-            body=WORDS[kind](told),
+            body=worded(session, order, _said(kind, told, order)),
             order_id=order.id,
             useful_until=offer.reply_by if kind is NoticeKind.OFFER else now + USEFUL_FOR,
             # Never told that a question is settled which never reached them.
@@ -110,18 +107,23 @@ def _old_news(session: Session, order: Order, offer: Offer, kind: NoticeKind) ->
     return None
 
 
+def _said(kind: NoticeKind, told: wording.ToldOffer, order: Order) -> Said:
+    if kind is NoticeKind.OFFER:
+        return wording.offer(told, language(order))
+    return wording.substituted(told) if kind is NoticeKind.SUBSTITUTED else wording.offer_withdrawn(told)
+
+
 def _told(event: OrderEvent, order: Order, offer: Offer, links: Links) -> wording.ToldOffer:
     titles = {choice["sku"]: str(choice["title"]) for choice in offer.choices}
     chosen = titles.get(offer.chosen_sku or "")
     timezone = order.branch.timezone
     return wording.ToldOffer(
         shop=order.branch.name,
-        name=first_name(order.customer_name).strip() or "there",
+        name=first_name(order.customer_name).strip(),
         missing=offer.title,
         link=links.tracking(order.id),
         choices=(chosen,) if chosen else tuple(titles.values()),
         until=local_text(offer.reply_by, timezone, now=event.at) if offer.reply_by else "",
         takes_replies=takes_replies(country_prefix(order.customer_phone)),
-        is_here=bool(event.data.get("is_here")),
         why=str(event.data.get("reason", "")),
     )

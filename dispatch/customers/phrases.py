@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from ..messaging.phrase_gaps import EN, HI, PROMISED, WHAT, phrase
+from ..messaging.phrase_rules import Gap
 
-from ..messaging.phrase_rules import Gap, Language, Phrase
-
-EN, HI = Language.EN, Language.HI
-NAME = Gap(meaning="the customer's first name", sample="Alexandra", can_shrink=True)
-SHOP = Gap(
-    meaning="what the shop is called",
-    sample="The Corner Bookshop",
-    can_shrink=True,
-    otherwise={EN: "the shop", HI: "दुकान"},
-)
-WHAT = Gap(meaning="what they ordered", sample="Physics, volume 2 and 2 more things", can_shrink=True)
-PROMISED = Gap(meaning="the promise, like 20:00", sample="24 Nov 20:00")
-LINK = Gap(meaning="the address of their page", sample="https://dispatch.example.com/t?k=12345-AbCdEfGhIjKlMnOp")
 CARRIER = Gap(
     meaning="the first name of who brings it",
     sample="Alexandra",
@@ -42,18 +30,26 @@ CHOICE = Gap(
     can_shrink=True,
     otherwise={EN: "the usual substitute", HI: "दूसरा विकल्प"},
 )
-NUMBERS = Gap(meaning="the numbers to reply with, where replies work, like “1 or 2”", sample="1 or 2")
+CHOOSE = Gap(meaning="how to choose, by reply where that works", sample="Reply 1 or 2, or 0 for neither,")
 UNTIL = Gap(meaning="until when they can choose, like 17:30", sample="24 Nov 17:30")
+BECAUSE = Gap(
+    meaning="why it is in danger",
+    sample="getting it from another shop takes longer than planned",
+    hindi="दूसरी दुकान में देर लगी",
+)
+DOING = Gap(
+    meaning="what we are doing about it",
+    sample="We are asking everybody who can help",
+    hindi="हम मदद ढूँढ रहे हैं",
+    can_shrink=True,
+)
+PREFER = Gap(
+    meaning="how to say what they prefer, by reply where that works",
+    sample="Reply 1 to wait, 2 for 24 Nov 20:30, 3 to collect it, 4 if not needed. Or",
+    hindi="जवाब दें: 1 रुकें, 2 24 Nov 20:30, 3 खुद लें, 4 नहीं चाहिए। या",
+)
 
-ALL = {"name": NAME, "shop": SHOP, "link": LINK}
-
-
-def _phrase(key: str, title: str, gaps: Mapping[str, Gap], *, needs: tuple[str, ...], en: str, hi: str) -> Phrase:
-    words = {EN: en, HI: hi}
-    return Phrase(key=key, title=title, gaps={**ALL, **gaps}, needs=frozenset(needs), words=words)
-
-
-CONFIRMED = _phrase(
+CONFIRMED = phrase(
     "confirmed",
     "The order is taken",
     {"what": WHAT, "promised": PROMISED},
@@ -61,7 +57,7 @@ CONFIRMED = _phrase(
     en="Hello[ {name}], {shop} has your order[: {what}]. You will have it by {promised}. See where it is: {link}",
     hi="[{name} जी, ]{shop} को ऑर्डर मिला[: {what}]। {promised} तक पहुँचेगा। {link}",
 )
-ON_ITS_WAY = _phrase(
+ON_ITS_WAY = phrase(
     "on_its_way",
     "On its way",
     {"carrier": CARRIER, "about": ABOUT, "pin": PIN},
@@ -70,7 +66,7 @@ ON_ITS_WAY = _phrase(
     "[ Please give {carrier} these 4 digits at the door: {pin}.] {link}",
     hi="[{name} जी, ]{shop} से {carrier} निकल चुके हैं[, करीब {about}]।[ PIN बताएँ: {pin}।] {link}",
 )
-DELIVERED = _phrase(
+DELIVERED = phrase(
     "delivered",
     "Delivered",
     {"what": WHAT},
@@ -78,17 +74,17 @@ DELIVERED = _phrase(
     en="Hello[ {name}], your order from {shop} has been delivered[: {what}]. Thank you!",
     hi="[{name} जी, ]{shop} का ऑर्डर पहुँच गया[: {what}]। धन्यवाद!",
 )
-OFFER = _phrase(
+OFFER = phrase(
     "offer",
     "Something else instead?",
-    {"missing": MISSING, "choices": CHOICES, "numbers": NUMBERS, "until": UNTIL},
+    {"missing": MISSING, "choices": CHOICES, "how": CHOOSE, "until": UNTIL},
     needs=("missing", "until", "link"),
     en="Hello[ {name}], {shop}: we can't get {missing} in time.[ Instead we could bring you: {choices}]"
-    "[ Reply {numbers}, or 0 for none, or] choose by {until}: {link}",
+    " {how} by {until}: {link}",
     # Two segments of Hindi have no room for titles: their page has them.
     hi="{shop}: {missing} समय पर नहीं मिलेगा। कुछ और {until} तक चुनें: {link}",
 )
-SUBSTITUTED = _phrase(
+SUBSTITUTED = phrase(
     "substituted",
     "Something else, as agreed",
     {"missing": MISSING, "choice": CHOICE},
@@ -97,7 +93,7 @@ SUBSTITUTED = _phrase(
     "See where it is: {link}",
     hi="{shop}: {missing} नहीं मिला। जैसा तय था, बदले में {choice} मिलेगा। {link}",
 )
-FOUND = _phrase(
+FOUND = phrase(
     "offer_found",
     "No need to choose: we have it",
     {"missing": MISSING},
@@ -105,7 +101,7 @@ FOUND = _phrase(
     en="Hello[ {name}], {shop}: good news, we found {missing} after all. No need to choose. {link}",
     hi="{shop}: अच्छी खबर, {missing} मिल गया। अब चुनने की ज़रूरत नहीं। {link}",
 )
-OVER = _phrase(
+OVER = phrase(
     "offer_over",
     "No need to choose any more",
     {"missing": MISSING},
@@ -113,4 +109,12 @@ OVER = _phrase(
     en="Hello[ {name}], {shop}: no need to choose instead of {missing} any more. {link}",
     hi="{shop}: {missing} के बदले अब कुछ चुनने की ज़रूरत नहीं। {link}",
 )
-PHRASES = {phrase.key: phrase for phrase in (CONFIRMED, ON_ITS_WAY, DELIVERED, OFFER, SUBSTITUTED, FOUND, OVER)}
+HEADS_UP = phrase(
+    "heads_up",
+    "It may be late",
+    {"what": WHAT, "promised": PROMISED, "because": BECAUSE, "doing": DOING, "how": PREFER},
+    needs=("promised", "because", "link"),
+    en="Hello[ {name}], {shop}: {what} may not be with you by {promised}: {because}. {doing}. {how}: {link}",
+    hi="{shop}: {what} शायद {promised} तक न पहुँचे, {because}। चुनें: {link}",
+)
+PHRASES = {each.key: each for each in (CONFIRMED, ON_ITS_WAY, DELIVERED, OFFER, SUBSTITUTED, FOUND, OVER, HEADS_UP)}

@@ -16,6 +16,7 @@ from ..messaging.rules import Kind
 from ..messaging.service import Draft, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
+from ..orders.telling import worded
 from ..orders.wording import first_name, things
 from ..staff.tables import Staff
 from .heads_up import is_to_be_collected
@@ -91,7 +92,7 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
             key=f"notice:{order.id}:{kind.value}:{number}",
             kind=Kind.NOTICE,
             to_phone=order.customer_phone,
-            body=notice(kind, _told(session, order, event, links)),
+            body=worded(session, order, notice(kind, _told(session, order, event, links))),
             order_id=order.id,
             useful_until=now + USEFUL_FOR[kind],
         )
@@ -148,11 +149,11 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
     about = local_text(event.at + timedelta(minutes=way), branch.timezone, now=event.at)
     return Told(
         shop=branch.name,
-        name=first_name(order.customer_name).strip() or "there",
+        name=first_name(order.customer_name).strip(),
         what=things(order.lines),
         promised=local_text(order.promised_by, branch.timezone, now=event.at),
         link=links.tracking(order.id),
-        carrier=first_name(carrier.name).strip() if carrier else "somebody",
+        carrier=first_name(carrier.name).strip() if carrier else "",
         about=about,
         pin=order.pin or "",
     )

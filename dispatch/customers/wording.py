@@ -1,17 +1,13 @@
-"""What customers are told: few, true, kind; pure. Two segments at most, the link always whole."""
+"""What customers are told: few, true, kind; pure. The words are in `phrases`; here is what goes into their gaps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..messaging.wording import plain, segments
-from ..procurement.substitution_wording import THING, fitted, numbered, tidy, ways_to_answer
+from ..messaging.phrase_rules import Language, Said
+from ..procurement.substitution_wording import ways_to_answer
+from . import phrases
 from .rules import NoticeKind
-
-MOST_SEGMENTS = 2
-# Titles in a costly script don't fit into two segments: the page has them.
-CHOOSE_THERE = "Please choose something else, or nothing, by"
-SHORTENED = ("what", "carrier", "shop", "name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,38 +24,25 @@ class Told:
     pin: str = ""
 
 
-def notice(kind: NoticeKind, told: Told) -> str:
-    """The text of one notice; what was ordered is shortened until it fits, then names."""
-    parts = {name: plain(getattr(told, name)) for name in SHORTENED}
-
-    def text() -> str:
-        return tidy(_text(kind, told=told, **parts))
-
-    for name in SHORTENED:
-        while parts[name] and segments(text()).count > MOST_SEGMENTS:
-            cut = parts[name].removesuffix("...").rstrip()[:-8]
-            parts[name] = f"{cut}..." if cut else ""
-    return text()
+OF_KIND = {
+    NoticeKind.CONFIRMED: phrases.CONFIRMED,
+    NoticeKind.ON_ITS_WAY: phrases.ON_ITS_WAY,
+    NoticeKind.DELIVERED: phrases.DELIVERED,
+}
 
 
-def _text(kind: NoticeKind, *, shop: str, name: str, what: str, carrier: str, told: Told) -> str:
-    goods = f": {what}" if what else ""
-    shop, name, carrier = shop or "the shop", name or "there", carrier or "somebody"
-    if kind is NoticeKind.CONFIRMED:
-        return (
-            f"Hello {name}, {shop} has your order{goods}. You will have it by {told.promised}. "
-            f"See where it is: {told.link}"
-        )
-    if kind is NoticeKind.ON_ITS_WAY:
-        pin = f" Please give {carrier} these 4 digits at the door: {told.pin}." if told.pin else ""
-        about = f", there at about {told.about}" if told.about else ""
-        return f"Hello {name}, {carrier} from {shop} is on the way to you{about}.{pin} {told.link}"
-    return f"Hello {name}, your order from {shop} has been delivered{goods}. Thank you!"
+def notice(kind: NoticeKind, told: Told) -> Said:
+    """One notice."""
+    phrase = OF_KIND[kind]
+    return Said(phrase, {name: getattr(told, name) for name in phrase.gaps})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToldOffer:
-    """What may be said of something else. `missing`: what can't be had; `until`: local, like "17:30"."""
+    """What may be said of something else. `missing`: what can't be had; `until`: local, like "17:30".
+
+    `why`: why they need not choose any more: found, or anything else.
+    """
 
     shop: str
     name: str
@@ -68,45 +51,26 @@ class ToldOffer:
     choices: tuple[str, ...] = ()
     until: str = ""
     takes_replies: bool = True
-    is_here: bool = True
     why: str = ""
 
 
-def offer(told: ToldOffer) -> str:
+def offer(told: ToldOffer, language: Language = Language.EN) -> Said:
     """What they could have instead, how to choose and until when. Without answers by text the link alone serves."""
-    ways = f"{ways_to_answer(len(told.choices))}, by" if told.takes_replies else "Please choose by"
-
-    def text(missing: str, shop: str, name: str, *choices: str) -> str:
-        bring = f"Instead we could bring you: {numbered(choices)} {ways}" if any(choices) else CHOOSE_THERE
-        return f"{_bad_news(name, shop, missing)} {bring} {told.until}: {told.link}"
-
-    return fitted(text, told.missing, told.shop, told.name, *told.choices)
+    how = f"{ways_to_answer(len(told.choices))}," if told.takes_replies else "Please choose"
+    if language is Language.HI:
+        how = "कृपया चुनें"
+    return Said(phrases.OFFER, {**_all(told), "choices": told.choices, "how": how, "until": told.until})
 
 
-def _bad_news(name: str, shop: str, missing: str) -> str:
-    return f"Hello {name or 'there'}, {shop or 'the shop'}: we can't get {missing or THING} in time."
-
-
-def substituted(told: ToldOffer) -> str:
+def substituted(told: ToldOffer) -> Said:
     """What they get instead, as they agreed when they ordered: the one choice."""
-
-    def text(missing: str, shop: str, name: str, title: str) -> str:
-        what = title or "the usual substitute"
-        get = f"you get {what} instead" if told.is_here else f"we are getting {what} for you instead"
-        return f"{_bad_news(name, shop, missing)} As agreed, {get}. See where it is: {told.link}"
-
-    return fitted(text, told.missing, told.shop, told.name, *told.choices[:1])
+    return Said(phrases.SUBSTITUTED, {**_all(told), "choice": told.choices[0] if told.choices else ""})
 
 
-def offer_withdrawn(told: ToldOffer) -> str:
-    """They need not choose any more. `why`: found, cancelled or anything else."""
+def offer_withdrawn(told: ToldOffer) -> Said:
+    """They need not choose any more."""
+    return Said(phrases.FOUND if told.why == "found" else phrases.OVER, _all(told))
 
-    def text(missing: str, shop: str, name: str) -> str:
-        what = missing or THING
-        said = {
-            "found": f"good news, we found {what} after all. No need to choose.",
-            "cancelled": f"no need to choose instead of {what} any more, the order is cancelled.",
-        }.get(told.why, f"no need to choose instead of {what} any more.")
-        return f"Hello {name or 'there'}, {shop or 'the shop'}: {said} {told.link}"
 
-    return fitted(text, told.missing, told.shop, told.name)
+def _all(told: ToldOffer) -> dict[str, str]:
+    return {"name": told.name, "shop": told.shop, "link": told.link, "missing": told.missing}

@@ -56,13 +56,19 @@ class Tone(enum.StrEnum):
 class Gap:
     """Something that a phrase may say. `sample` is a long one; what `can_shrink` is cut when the text is too long.
 
-    `otherwise` stands there, outside [ ], when there is nothing to say.
+    What `matters` is cut after all else. `otherwise` stands there, outside [ ], when there is nothing to say.
     """
 
     meaning: str
     sample: Part
     can_shrink: bool = False
+    matters: bool = False
     otherwise: Mapping[Language, str] = field(default_factory=dict)
+    hindi: str = ""
+
+    def sample_in(self, language: Language) -> Part:
+        """The sample as that language has it."""
+        return self.hindi if self.hindi and language is Language.HI else self.sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +81,22 @@ class Phrase:
     needs: frozenset[str]
     words: Mapping[Language, str]
     tone: Tone = Tone.FACTS
+
+    def ours(self, language: Language) -> list[Wording]:
+        """Our own words, in English last."""
+        return [(language, self.words[language]), (Language.EN, self.words[Language.EN])]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is to be said: which phrase, and what goes into its gaps."""
+
+    phrase: Phrase
+    parts: Mapping[str, Part]
+
+    def ours(self, language: Language = Language.EN) -> str:
+        """In our own words; English where that language has no room."""
+        return compose(self.phrase, self.phrase.ours(language), self.parts)
 
 
 def language_of(code: str) -> Language:
@@ -89,7 +111,7 @@ def fill(text: str, parts: Mapping[str, str], otherwise: Mapping[str, str] | Non
 
     def optional(match: re.Match[str]) -> str:
         inner = match.group(1)
-        return inner if all(parts.get(name) for name in GAP.findall(inner)) else ""
+        return inner if all(parts.get(name) or others.get(name) for name in GAP.findall(inner)) else ""
 
     kept = OPTIONAL.sub(optional, text)
     filled = GAP.sub(lambda match: parts.get(match.group(1)) or others.get(match.group(1), ""), kept)
@@ -127,17 +149,20 @@ def _fitted(phrase: Phrase, language: Language, text: str, parts: Mapping[str, P
         said = {name: numbered(these) if name in lists else these[0] for name, these in shown.items()}
         return fill(text, said, otherwise)
 
-    while segments(filled()).count > MOST_SEGMENTS:
-        elastic = [(name, n) for name in shown if phrase.gaps[name].can_shrink for n in range(len(shown[name]))]
-        costly = [at for at in elastic if segments(shown[at[0]][at[1]]).encoding is Encoding.UCS2]
-        longest = max(costly or elastic, key=lambda at: len(shown[at[0]][at[1]]), default=None)
-        if longest is None or not shown[longest[0]][longest[1]]:
-            break
-        name, n = longest
+    while segments(filled()).count > MOST_SEGMENTS and (at := _longest(phrase, shown)):
+        name, n = at
         cut = shown[name][n].removesuffix("...").rstrip()[:-CUT]
         # Two letters and dots say less than nothing.
         shown[name][n] = f"{cut}..." if len(cut) >= CUT else ""
     return filled()
+
+
+def _longest(phrase: Phrase, shown: Mapping[str, list[str]]) -> tuple[str, int] | None:
+    """Which piece is cut next, if any can be: by its gap's name and its number."""
+    elastic = [(name, n) for name in shown if phrase.gaps[name].can_shrink for n, one in enumerate(shown[name]) if one]
+    others = [at for at in elastic if not phrase.gaps[at[0]].matters] or elastic
+    costly = [at for at in others if segments(shown[at[0]][at[1]]).encoding is Encoding.UCS2]
+    return max(costly or others, key=lambda at: len(shown[at[0]][at[1]]), default=None)
 
 
 def _pieces(phrase: Phrase, name: str, part: Part) -> list[str]:
@@ -201,4 +226,4 @@ def _length_complaints(phrase: Phrase, language: Language, text: str) -> list[st
 
 def preview(phrase: Phrase, language: Language, text: str) -> str:
     """The text with the samples in its gaps, as it would be sent; an unknown gap is empty."""
-    return _fitted(phrase, language, text, {name: gap.sample for name, gap in phrase.gaps.items()})
+    return _fitted(phrase, language, text, {name: gap.sample_in(language) for name, gap in phrase.gaps.items()})

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid
-from .phrase_rules import Language, Part, Phrase, Wording, complaints, compose, language_of
+from .phrase_rules import Language, Phrase, Said, complaints, compose
 from .tables import OwnWords
 
 CHANGED = "Somebody changed these words meanwhile. They now read: “{text}”"
 
 
-def say(session: Session, phrase: Phrase, parts: Mapping[str, Part], *, branch_id: int, language: str) -> str:
-    """One text to a customer in the language nearest to theirs (a code like "hi-IN"): the shop's words, else ours."""
-    return compose(phrase, _wordings(session, phrase, branch_id, language_of(language)), parts)
-
-
-def _wordings(session: Session, phrase: Phrase, branch_id: int, language: Language) -> list[Wording]:
-    own = session.get(OwnWords, (branch_id, phrase.key, language))
-    ours: list[Wording] = [(language, phrase.words[language]), (Language.EN, phrase.words[Language.EN])]
-    return [(language, own.text), *ours] if own else ours
+def say(session: Session, said: Said, *, branch_id: int, language: Language) -> str:
+    """One text to a customer of a branch: in the shop's own words, or in ours where it has none or they don't fit."""
+    own = session.get(OwnWords, (branch_id, said.phrase.key, language))
+    ours = said.phrase.ours(language)
+    return compose(said.phrase, [(language, own.text), *ours] if own else ours, said.parts)
 
 
 def own_words(session: Session, branch_id: int) -> dict[tuple[str, Language], OwnWords]:

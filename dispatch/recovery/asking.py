@@ -27,7 +27,7 @@ def apologise(case: Case) -> bool:
         case.recovery.next_step_at = None
         case.somebody_must_phone(f"Nobody has said sorry, and no text can: {withheld}.")
         return False
-    say_sorry(case, wording.apology(case.told()), actor=CLOCK)
+    say_sorry(case, case.worded(wording.apology(case.told(), case.language)), actor=CLOCK)
     return True
 
 
@@ -49,5 +49,5 @@ def ask_whether_good(case: Case, fixed: RecoveryStep, own: str = "", *, after: t
     if why_unreachable(case.session, case.order.customer_phone) is not None:
         case.somebody_must_phone("Nobody has asked whether it is good now.")
         return
-    body = wording.question(case.told(), own)
+    body = case.worded(wording.question(case.told(), own, case.language))
     fixed.outbox_id = case.send(f"good:{fixed.id}", body, due_at=awake(case.now + after, case.order.branch.timezone))

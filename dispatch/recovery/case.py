@@ -12,10 +12,12 @@ from ..foundation.db import wake
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
 from ..foundation.types import country_prefix
+from ..messaging.phrase_rules import Language, Said
 from ..messaging.rules import Channel, Kind, takes_replies
 from ..messaging.service import Draft, enqueue, withdraw
 from ..orders.service import record
 from ..orders.tables import Order
+from ..orders.telling import language, worded
 from ..orders.wording import first_name, things
 from ..staff.rules import Role
 from ..staff.tables import Staff
@@ -133,6 +135,15 @@ class Case:
             goodwill=recovery.goodwill or "",
             takes_replies=takes_replies(country_prefix(phone)),
         )
+
+    @property
+    def language(self) -> Language:
+        """What the customer is spoken to in."""
+        return language(self.order)
+
+    def worded(self, said: Said) -> str:
+        """A text to the customer, in the shop's own words."""
+        return worded(self.session, self.order, said)
 
     def local(self, at: datetime) -> str:
         """A time as the branch says it."""

@@ -167,7 +167,8 @@ def _offer_fix(case: Case, taken: Taken) -> None:
         staff_id=taken.staff_id,
         by_at=taken.by_at,
     )
-    body = wording.fix(case.told(by=taken.by_at), taken.text or "")
+    told = case.told(by=taken.by_at)
+    body = wording.own_fix(told, taken.text) if taken.text else case.worded(wording.fix(told, case.language))
     case.record("fix_offered", f"Offered a fix: “{body}”", actor=taken.actor)
     case.go(Step.OFFER_FIX, fix_by=taken.by_at)
     if not _is_call(taken) and why_unreachable(case.session, case.order.customer_phone) is None:

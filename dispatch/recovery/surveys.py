@@ -15,6 +15,7 @@ from ..messaging.rules import Kind, takes_replies
 from ..messaging.service import Draft, enqueue
 from ..orders.service import lock_order
 from ..orders.tables import Order
+from ..orders.telling import language, worded
 from ..orders.wording import first_name
 from .endings import Ending
 from .rules import SURVEY_AFTER, SURVEY_AGAIN, Cause, awake
@@ -45,6 +46,10 @@ def tend_survey(session: Session, order_id: int, now: datetime, *, links: Links)
     row = session.get(Survey, order_id, populate_existing=True)
     if row is None or row.due_at is None or row.due_at > now:
         return False
+    if order.closed_at is None:
+        # The delivery was taken back; the real one is asked about in its own time.
+        session.delete(row)
+        return True
     later = awake(now, order.branch.timezone)
     if later > now:
         # The worker was away, and now people sleep.
@@ -57,7 +62,7 @@ def tend_survey(session: Session, order_id: int, now: datetime, *, links: Links)
             key=f"survey:{order.id}",
             kind=Kind.NOTICE,
             to_phone=order.customer_phone,
-            body=survey(_told(order, links)),
+            body=worded(session, order, survey(_told(order, links), language(order))),
             order_id=order.id,
             useful_until=now + USEFUL_FOR,
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..procurement.substitution_wording import THING, fitted, tidy
+from ..messaging.phrase_rules import Language, Phrase, Said, tidy
+from . import phrases
 from .rules import Cause, Step
 
 # What people write themselves is read over once: nobody can keep this promise, and research says that it hurts.
@@ -18,6 +19,12 @@ NEVER_AGAIN = re.compile(
     r"\blast time (?:this|that) happens\b",
     re.IGNORECASE,
 )
+EN, HI = Language.EN, Language.HI
+EFFECT = {EN: "You had told us what it is for: {reason}", HI: "आपको यह चाहिए था: {reason}"}
+WHEN, SOON = {EN: "by {by}", HI: "{by} तक"}, {EN: "as soon as we can", HI: "जल्द से जल्द"}
+GOOD_REPLY = {EN: "Reply YES, or NO and what is missing", HI: "जवाब दें YES, या NO और क्या कमी है"}
+TELL_US = {EN: "Tell us here", HI: "यहाँ बताएँ"}
+OWN_WORDS = {EN: "Reply in your own words, we read every one.", HI: "अपने शब्दों में जवाब दें, हम हर एक पढ़ते हैं।"}
 APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´", "'"))
 
 
@@ -49,63 +56,61 @@ def signature(signed: str, shop: str) -> str:
     return ", ".join(part for part in (signed, shop) if part) or "The shop"
 
 
-def apology(told: Told) -> str:
+def apology(told: Told, language: Language = Language.EN) -> Said:
     """Sorry, once: what we promised, what that does to this customer, and who says so."""
+    effect = EFFECT[language].format(reason=_ended(told.reason, language)) if told.reason else ""
+    parts = {
+        **_all(told),
+        "wrong": _ended(told.wrong, language) if told.wrong else "",
+        "came": told.came,
+        "effect": effect,
+    }
+    return Said(_failed(told), parts)
 
-    def text(reason: str, what: str, shop: str, name: str, signed: str) -> str:
-        matters = f" You had told us what it is for: {_ended(reason)}" if reason else " You were counting on it."
-        sorry = f"We are sorry that we let you down. {signature(signed, shop)}"
-        return f"{name or 'Hello'}, {_failed(told, what)}{matters} {sorry}"
 
-    # A complaint is about what went wrong, a late order about the goods: never both.
-    what = told.wrong if told.cause is Cause.COMPLAINT else told.what
-    return fitted(text, told.reason, what, told.shop, told.name, told.signed)
-
-
-def _failed(told: Told, what: str) -> str:
+def _failed(told: Told) -> Phrase:
     if told.cause is Cause.COMPLAINT:
-        return f"something went wrong with your order: {_ended(what or 'it is not as it should be')}"
-    what = what or THING
+        return phrases.COMPLAINT
     if told.came:
-        return f"we promised you {what} by {told.promised}, and it came only at {told.came}."
-    if told.cause is Cause.LATE:
-        return f"we promised you {what} by {told.promised}, and we will not make it."
-    return f"we promised you {what} by {told.promised}, and it is not with you."
+        return phrases.CAME_LATE
+    return phrases.LATE if told.cause is Cause.LATE else phrases.BROKEN
 
 
-def fix(told: Told, own: str = "") -> str:
-    """How we make it good, and by when; `own`: somebody's own words, kept as they are and given the time."""
-    if own:
-        by = "" if not told.by or told.by in own else f" By {told.by}."
-        return tidy(f"{_ended(own)}{by}" if by else own)
-
-    def text(what: str, goodwill: str, shop: str, name: str, signed: str) -> str:
-        when = f" by {told.by}" if told.by else " as soon as we can"
-        good = f" And from us: {_ended(goodwill)}" if goodwill else ""
-        does = "we put it right" if told.cause is Cause.COMPLAINT else f"you will have {what or THING}"
-        return f"{name or 'Hello'}, {does}{when}.{good} {signature(signed, shop)}"
-
-    return fitted(text, told.what, told.goodwill, told.shop, told.name, told.signed)
+def _all(told: Told) -> dict[str, str]:
+    return {
+        "name": told.name,
+        "shop": told.shop,
+        "what": told.what,
+        "promised": told.promised,
+        "link": told.link,
+        "signed": signature(told.signed, told.shop),
+    }
 
 
-def question(told: Told, own: str = "") -> str:
+def own_fix(told: Told, own: str) -> str:
+    """Somebody's own words on the fix, kept as they are and given the time."""
+    by = "" if not told.by or told.by in own else f" By {told.by}."
+    return tidy(f"{_ended(own)}{by}" if by else own)
+
+
+def fix(told: Told, language: Language = Language.EN) -> Said:
+    """How we make it good, and by when."""
+    when = WHEN[language].format(by=told.by) if told.by else SOON[language]
+    goodwill = _ended(told.goodwill, language) if told.goodwill else ""
+    phrase = phrases.PUT_RIGHT if told.cause is Cause.COMPLAINT else phrases.FIX
+    return Said(phrase, {**_all(told), "when": when, "goodwill": goodwill})
+
+
+def question(told: Told, own: str = "", language: Language = Language.EN) -> Said:
     """Whether it was made good; `own`: what somebody says of the fix, before the question."""
-    ways = "Reply YES, or NO and what is missing" if told.takes_replies else "Please tell us here"
-
-    def text(own: str, shop: str, name: str) -> str:
-        if own:
-            start = f"Hello{f' {name}' if name else ''}. {_ended(own)} Is everything good now?"
-        else:
-            start = f"{name or 'Hello'}, is everything good now?"
-        return f"{start} {ways}: {told.link} {shop or 'The shop'}"
-
-    return fitted(text, own, told.shop, told.name)
+    how = GOOD_REPLY[language] if told.takes_replies else TELL_US[language]
+    return Said(phrases.GOOD_NOW, {**_all(told), "own": _ended(own, language) if own else "", "how": how})
 
 
-def survey(told: Told) -> str:
+def survey(told: Told, language: Language = Language.EN) -> Said:
     """How it was, once, after an ending that deserves the question."""
-    ways = "Reply in your own words, we read every one." if told.takes_replies else f"Tell us here: {told.link}"
-    return fitted(lambda shop, name: f"{name or 'Hello'}, how was it with {shop or 'us'}? {ways}", told.shop, told.name)
+    how = OWN_WORDS[language] if told.takes_replies else f"{TELL_US[language]}: {told.link}"
+    return Said(phrases.HOW_WAS_IT, {**_all(told), "how": how})
 
 
 def thanks_confirmed() -> str:
@@ -132,7 +137,7 @@ def complaint_about(text: str, step: Step) -> str | None:
     return None
 
 
-def _ended(text: str) -> str:
+def _ended(text: str, language: Language = Language.EN) -> str:
     """With a full stop, unless it has an end of its own."""
     said = text.strip()
-    return said if said.endswith((".", "!", "?")) else f"{said}."
+    return said if said.endswith((".", "!", "?", "।")) else f"{said}{'।' if language is Language.HI else '.'}"

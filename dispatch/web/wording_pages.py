@@ -10,18 +10,20 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..customers.phrases import PHRASES
+from ..customers import phrases as customers
 from ..foundation.errors import Conflict, Invalid, NotFound
 from ..messaging.phrase_rules import LANGUAGE_NAMES, Language, Phrase, complaints, preview
 from ..messaging.phrasebook import forget_words, keep_words, own_words
 from ..messaging.wording import segments
 from ..orders.branches import get_branch
 from ..orders.tables import Branch
+from ..recovery import phrases as recovery
 from .auth import current_runtime as runtime
 from .sessions import me, now, signed_in
 from .tables import Access
 
 MAIN = "main"
+PHRASES = {**customers.PHRASES, **recovery.PHRASES}
 
 
 @dataclass(frozen=True, kw_only=True)

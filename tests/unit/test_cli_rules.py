@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispatch.foundation.settings import Settings, TwilioSettings
+from dispatch.staff.rules import Role
 from dispatch.web.check_rules import (
     BranchFacts,
     Complaint,
@@ -18,8 +20,6 @@ from dispatch.web.check_rules import (
     of_data,
     of_settings,
 )
-from dispatch.foundation.settings import Settings, TwilioSettings
-from dispatch.staff.rules import Role
 
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 TWILIO = TwilioSettings(account_sid="AC" + "0a" * 16, auth_token="t", from_number="+15005550006")

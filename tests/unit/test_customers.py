@@ -37,25 +37,25 @@ def test_few_events_earn_a_notice() -> None:
 
 
 def test_confirmed_says_what_by_when_and_where_to_look() -> None:
-    text = notice(NoticeKind.CONFIRMED, told())
+    text = notice(NoticeKind.CONFIRMED, told()).ours()
     for word in ("Arjun", "Kala Books", "Physics 2", "by 19:30", LINK):
         assert word in text
 
 
 def test_a_title_that_ends_with_a_full_stop_needs_no_second_one() -> None:
-    text = notice(NoticeKind.CONFIRMED, told(what="Physics 2, 2nd ed."))
+    text = notice(NoticeKind.CONFIRMED, told(what="Physics 2, 2nd ed.")).ours()
     assert "your order: Physics 2, 2nd ed. You will have it" in text
 
 
 def test_on_its_way_says_who_when_and_the_digits() -> None:
-    text = notice(NoticeKind.ON_ITS_WAY, told(pin="0427"))
+    text = notice(NoticeKind.ON_ITS_WAY, told(pin="0427")).ours()
     for word in ("Ravi", "18:50", "0427", LINK):
         assert word in text
-    assert "digits" not in notice(NoticeKind.ON_ITS_WAY, told())
+    assert "digits" not in notice(NoticeKind.ON_ITS_WAY, told()).ours()
 
 
 def test_delivered_thanks_and_asks_nothing() -> None:
-    text = notice(NoticeKind.DELIVERED, told())
+    text = notice(NoticeKind.DELIVERED, told()).ours()
     assert "Thank you" in text
     assert LINK not in text
     assert "?" not in text
@@ -68,7 +68,7 @@ MONSTERS = {"huge": "A very long title of a book " * 30, "hindi": "भौति�
 @pytest.mark.parametrize("monster", MONSTERS.values(), ids=MONSTERS)
 @pytest.mark.parametrize("field", ["what", "name", "shop", "carrier"])
 def test_every_notice_fits_and_keeps_its_link(kind: NoticeKind, monster: str, field: str) -> None:
-    text = notice(kind, told(**{field: monster, "pin": "0427"}))
+    text = notice(kind, told(**{field: monster, "pin": "0427"})).ours()
     assert segments(text).count <= 2, text
     if kind is not NoticeKind.DELIVERED:
         assert LINK in text
@@ -78,7 +78,7 @@ def test_every_notice_fits_and_keeps_its_link(kind: NoticeKind, monster: str, fi
 
 @pytest.mark.parametrize("kind", EARNS.values())
 def test_an_opt_out_word_is_never_asked_for(kind: NoticeKind) -> None:
-    assert "STOP" not in notice(kind, told())
+    assert "STOP" not in notice(kind, told()).ours()
 
 
 NEWEST = {

@@ -78,6 +78,16 @@ CASES: dict[str, tuple[Story, float, Ending | None]] = {
         60,
         Ending.R5,
     ),
+    "late, and sorry was said only for the wrapping, afterwards": (
+        story(30, failures=(failure("e60 f70 c80", Cause.COMPLAINT, 50),)),
+        90,
+        Ending.R3,
+    ),
+    "late, and sorry was said for something else before it came": (
+        story(30, failures=(failure("e10 f40 c50", Cause.COMPLAINT, -5),)),
+        90,
+        Ending.R5,
+    ),
     "on time, and a complaint nobody has answered": (
         Story(first_promised_by=PROMISE, delivered_at=at(-1), failures=(failure("", Cause.COMPLAINT, 20),)),
         60,

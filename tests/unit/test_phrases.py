@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.customers.phrases import PHRASES
+from dispatch.customers import phrases as customers
 from dispatch.messaging.phrase_rules import (
     Gap,
     Language,
@@ -19,7 +19,9 @@ from dispatch.messaging.phrase_rules import (
     preview,
 )
 from dispatch.messaging.wording import segments
+from dispatch.recovery import phrases as recovery
 
+PHRASES = {**customers.PHRASES, **recovery.PHRASES}
 LINK = "https://dispatch.example.com/t?k=12345-AbCdEfGhIjKlMnOp"
 GAPS = {
     "name": Gap(meaning="their first name", sample="Alexandra", can_shrink=True),
@@ -27,6 +29,9 @@ GAPS = {
     "reason": Gap(meaning="why it matters", sample="exam tomorrow", can_shrink=True),
     "fix": Gap(meaning="what we do about it", sample="Ravi brings it by 21:30", can_shrink=True),
     "titles": Gap(meaning="what they could have", sample=("Physics 2, 2nd ed.", "Exam Pack"), can_shrink=True),
+    "effect": Gap(
+        meaning="what it means to them", sample="You needed it for your exam.", can_shrink=True, matters=True
+    ),
     "link": Gap(meaning="their page", sample=LINK),
 }
 NEWS = Phrase(
@@ -151,3 +156,10 @@ def test_our_own_words_keep_our_own_rules_in_every_language(phrase: Phrase, lang
     shown = preview(phrase, language, phrase.words[language])
     assert segments(shown).count <= 2
     assert not any(char in shown for char in "{}[]")
+
+
+def test_what_matters_is_cut_last() -> None:
+    plan = Phrase(key="x", title="x", gaps=GAPS, needs=frozenset(), words={Language.EN: "{effect} {what} {link}"})
+    said = compose(plan, plan.ours(Language.EN), {"effect": "e" * 200, "what": "w" * 90, "link": LINK})
+    assert "e" * 200 in said
+    assert "w" * 90 not in said

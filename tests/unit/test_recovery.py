@@ -140,59 +140,71 @@ def told(**changes: Any) -> Told:
     [
         (
             {},
-            "Arjun, we promised you Physics 2 by 19:30, and it is not with you. You had told us what it is for: exam "
+            "Hello Arjun, "
+            "we promised you Physics 2 by 19:30, and it is not with you. You had told us what it is for: exam "
             "tomorrow. We are sorry that we let you down. Anand, Kala Books",
         ),
         (
             {"came": "20:10", "reason": ""},
-            "Arjun, we promised you Physics 2 by 19:30, and it came only at 20:10. You were counting on it. We are "
+            "Hello Arjun, "
+            "we promised you Physics 2 by 19:30, and it came only at 20:10. You were counting on it. We are "
             "sorry that we let you down. Anand, Kala Books",
         ),
         (
             {"cause": Cause.LATE, "signed": "", "reason": "my son's birthday!"},
-            "Arjun, we promised you Physics 2 by 19:30, and we will not make it. You had told us what it is for: my "
+            "Hello Arjun, "
+            "we promised you Physics 2 by 19:30, and we will not make it. You had told us what it is for: my "
             "son's birthday! We are sorry that we let you down. Kala Books",
         ),
         (
             {"cause": Cause.COMPLAINT, "wrong": "the cover is torn"},
-            "Arjun, something went wrong with your order: the cover is torn. You had told us what it is for: exam "
+            "Hello Arjun, "
+            "something went wrong with your order: the cover is torn. You had told us what it is for: exam "
             "tomorrow. We are sorry that we let you down. Anand, Kala Books",
         ),
     ],
     ids=["not there", "came late", "will be late", "complaint"],
 )
 def test_the_apology_names_what_it_does_to_them_and_who_says_so(changes: dict[str, Any], text: str) -> None:
-    assert wording.apology(told(**changes)) == text
+    assert wording.apology(told(**changes)).ours() == text
 
 
 def test_no_fix_and_no_gift_in_the_apology_and_nothing_that_nobody_can_keep() -> None:
-    text = wording.apology(told(by="21:00", goodwill="no charge for the delivery"))
+    text = wording.apology(told(by="21:00", goodwill="no charge for the delivery")).ours()
     for word in ("21:00", "charge", "again", "never", LINK):
         assert word not in text
 
 
 def test_the_fix_has_a_time() -> None:
-    assert wording.fix(told(by="21:00", goodwill="no charge")) == (
-        "Arjun, you will have Physics 2 by 21:00. And from us: no charge. Anand, Kala Books"
+    assert wording.fix(told(by="21:00", goodwill="no charge")).ours() == (
+        "Hello Arjun, you will have Physics 2 by 21:00. And from us: no charge. Anand, Kala Books"
     )
-    assert wording.fix(told(by="21:00", cause=Cause.COMPLAINT)) == "Arjun, we put it right by 21:00. Anand, Kala Books"
-    assert wording.fix(told(by="21:00"), "Sita brings a new one") == "Sita brings a new one. By 21:00."
-    assert wording.fix(told(by="21:00"), "A new one by 21:00!") == "A new one by 21:00!"
+    assert (
+        wording.fix(told(by="21:00", cause=Cause.COMPLAINT)).ours()
+        == "Hello Arjun, we put it right by 21:00. Anand, Kala Books"
+    )
+    assert wording.own_fix(told(by="21:00"), "Sita brings a new one") == "Sita brings a new one. By 21:00."
+    assert wording.own_fix(told(by="21:00"), "A new one by 21:00!") == "A new one by 21:00!"
 
 
 def test_the_question_asks_one_thing() -> None:
-    assert wording.question(told()) == (
-        f"Arjun, is everything good now? Reply YES, or NO and what is missing: {LINK} Kala Books"
+    assert wording.question(told()).ours() == (
+        f"Hello Arjun. Is everything good now? Reply YES, or NO and what is missing: {LINK} Kala Books"
     )
-    assert "Reply" not in wording.question(told(takes_replies=False))
-    assert wording.question(told(), "The new one is at your door").startswith(
-        "Hello Arjun. The new one is at your door. Is"
+    assert "Reply" not in wording.question(told(takes_replies=False)).ours()
+    assert (
+        wording.question(told(), "The new one is at your door")
+        .ours()
+        .startswith("Hello Arjun. The new one is at your door. Is")
     )
 
 
 def test_how_was_it() -> None:
-    assert wording.survey(told()) == "Arjun, how was it with Kala Books? Reply in your own words, we read every one."
-    assert LINK in wording.survey(told(takes_replies=False))
+    assert (
+        wording.survey(told()).ours()
+        == "Hello Arjun, how was it with Kala Books? Reply in your own words, we read every one."
+    )
+    assert LINK in wording.survey(told(takes_replies=False)).ours()
 
 
 MONSTERS = {"huge": "A very long title of a book " * 30, "hindi": "भौतिकी की किताब " * 30, "unbroken": "x" * 900}
@@ -203,7 +215,7 @@ MONSTERS = {"huge": "A very long title of a book " * 30, "hindi": "भौति�
 @pytest.mark.parametrize("make", [wording.apology, wording.fix, wording.question, wording.survey])
 def test_every_text_fits(make: Any, monster: str, field: str) -> None:
     for cause in Cause:
-        text = make(told(cause=cause, by="21:00", **{field: monster}))
+        text = make(told(cause=cause, by="21:00", **{field: monster})).ours()
         assert segments(text).count <= 2, text
         assert make is not wording.question or LINK in text
 
