@@ -76,7 +76,23 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, links:
         said = text.body.strip()[:500] if not is_good else None
         answered = answer(session, found.order_id, now, is_good=is_good, links=links, said=said)
         return Reaction(text=answered.text, order_id=found.order_id)
-    return _how_it_was(session, orders, text, now)
+    return _how_it_was(session, orders, text, now) or _note(session, orders, text, now)
+
+
+def _note(session: Session, order_ids: Sequence[int], text: InboundText, now: datetime) -> Reaction | None:
+    """Other words about something that is not made good yet: they stand on the order, also when that is closed."""
+    query = (
+        select(Order)
+        .join(Recovery, Recovery.order_id == Order.id)
+        .where(Order.id.in_(order_ids), Order.closed_at.is_not(None), Recovery.closed_at.is_(None))
+        .order_by(Recovery.id.desc())
+    )
+    order = session.scalars(query.limit(1)).first()
+    if order is None:
+        return None
+    said = f"The customer wrote: “{text.body.strip()[:500]}”"
+    record(session, order, "customer_wrote", said, at=now, actor=order.customer_name)
+    return Reaction(text=wording.thanks_survey(), order_id=order.id)
 
 
 def _asked(session: Session, order_ids: Sequence[int]) -> Recovery | None:

@@ -74,10 +74,25 @@ def tell(story: Story, now: datetime) -> Told:
     if not failures:
         return _without_failure(story)
     told = [_of_failure(story, failure, now) for failure in failures]
+    if not _is_lateness_told(story, failures):
+        told.append(_without_failure(story))
     return min(told, key=lambda one: WORST_FIRST.index(one.ending))
 
 
 WORST_FIRST = (Ending.R3, Ending.R4, None, Ending.R5)
+
+
+def _is_lateness_told(story: Story, failures: Iterable[Failure]) -> bool:
+    """Whether an order that came late has a case of its own for that, or somebody had said sorry for something else
+    before it came; true for one that was not late."""
+    at = story.delivered_at
+    if at is None or at <= (story.agreed_by or story.first_promised_by):
+        return True
+    return any(
+        failure.cause is not Cause.COMPLAINT
+        or any(step.step is Step.EMPATHISE and step.at <= at for step in failure.steps)
+        for failure in failures
+    )
 
 
 def _came_in_time(story: Story, failure: Failure) -> bool:

@@ -18,7 +18,7 @@ from ..promise.rules import ClockName, Level
 from ..promise.tables import Watch
 from . import asking
 from .case import CLOCK, Case, live_case
-from .rules import JUST_PAST, TOO_OLD, Cause, Fact, Stage, Step, next_step_at
+from .rules import JUST_PAST, TOO_OLD, Cause, Fact, Stage, Step, next_stage, next_step_at
 from .surveys import plan_survey
 from .tables import Recovery
 
@@ -97,6 +97,7 @@ def _open(session: Session, order: Order, counted: Promise, now: datetime, *, ca
     if live is not None:
         if live.cause is Cause.LATE and cause is Cause.BROKEN:
             live.cause = Cause.BROKEN
+        _unfix(session, order, live, now)
         return
     if any(one.cause is not Cause.COMPLAINT and _is_of(one, counted) for one in past):
         return
@@ -106,6 +107,23 @@ def _open(session: Session, order: Order, counted: Promise, now: datetime, *, ca
         recovery.next_step_at = None
         case = Case(session=session, order=order, recovery=recovery, now=now)
         case.somebody_must_phone("The promise broke more than a day ago, and nobody has said sorry.")
+
+
+def _unfix(session: Session, order: Order, recovery: Recovery, now: datetime) -> None:
+    """A delivery that was taken back was a slip of the hand, and no fix."""
+    steps = [step for step in recovery.steps if step.step is Step.FIXED and step.actor == CLOCK]
+    if recovery.stage not in (Stage.FIXED, Stage.FIXED_FIRST) or not steps:
+        return
+    case = Case(session=session, order=order, recovery=recovery, now=now)
+    case.take_back_questions()
+    for step in steps:
+        recovery.steps.remove(step)
+        session.delete(step)
+    grace = timedelta(minutes=order.branch.policy.apology_grace_minutes)
+    was_heard = recovery.stage is Stage.FIXED
+    recovery.stage = Stage.EMPATHISED if was_heard else Stage.OPENED
+    recovery.next_step_at = next_step_at(recovery.stage, now if was_heard else recovery.opened_at, grace=grace)
+    session.flush()
 
 
 def _is_of(recovery: Recovery, promise: Promise) -> bool:
@@ -123,7 +141,7 @@ def note_facts(session: Session, order: Order, recovery: Recovery, now: datetime
             case.go(Fact.SAFE)
         return
     is_noted = any(step.step is Step.FIXED and step.at == order.delivered_at for step in recovery.steps)
-    if order.delivered_at is None or is_noted:
+    if order.delivered_at is None or is_noted or next_stage(recovery.stage, Fact.DELIVERED) is None:
         return
     if order.delivered_at > counted_promise(session, order).promised_by:
         recovery.cause = Cause.BROKEN

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from dispatch import rounds
 from dispatch.foundation.db import once_more
 from dispatch.foundation.errors import Conflict, Invalid, MoveNotAllowed, NotFound
 from dispatch.messaging.rules import Channel
 from dispatch.messaging.service import opt_out
+from dispatch.orders.rules import Status
 from dispatch.orders.service import find_order
+from dispatch.orders.timetable import rearm
 from dispatch.recovery.answers import answer
 from dispatch.recovery.audit import Forgotten, forgotten
 from dispatch.recovery.queries import care_of, get_recovery, list_recoveries
@@ -100,7 +103,7 @@ def test_r5_sorry_by_itself_delivered_and_confirmed_by_text(shop: World) -> None
     shop.move(ref, "deliver")
     shop.advance(minutes=11)
     customer(shop, what="has been delivered")
-    shop.phone(ARJUN).expects("is everything good now?", "Reply YES")
+    shop.phone(ARJUN).expects("Is everything good now?", "Reply YES")
     assert ending(shop, ref) is None
     sorry.replies("Yes, thanks").expects("We are glad it is good")
     assert (case(shop, ref)["stage"], case(shop, ref)["state"], ending(shop, ref)) == ("confirmed", "closed", "R5")
@@ -139,7 +142,7 @@ def test_r3_delivered_before_anybody_has_said_sorry_is_a_fact(shop: World) -> No
     # Sorry is owed all the same, and says when it came; then the question.
     shop.advance(minutes=10)
     shop.phone(ARJUN).expects("it came only at 15:01", "sorry")
-    shop.phone(ARJUN).expects("is everything good now?").replies("yes").expects("glad")
+    shop.phone(ARJUN).expects("Is everything good now?").replies("yes").expects("glad")
     assert ending(shop, ref) == "R3"
     assert shop.look(select(Survey)) == []
 
@@ -153,6 +156,28 @@ def test_delivered_late_while_nobody_looked_opens_a_case_all_the_same(shop: Worl
     assert ending(shop, ref) == "R3"
     shop.tick()
     assert (case(shop, ref)["stage"], case(shop, ref)["cause"]) == ("fixed_first", "broken")
+
+
+def test_a_delivery_that_is_taken_back_was_no_fix(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.move(ref, "deliver")
+    shop.tick()
+    assert case(shop, ref)["stage"] == "fixed"
+
+    def take_back(session: Session) -> None:
+        order = find_order(session, ref)
+        order.status, order.delivered_at, order.closed_at = Status.OUT_FOR_DELIVERY, None, None
+        order.version += 1
+        rearm(session, [order.id], shop.now)
+
+    shop.do(take_back)
+    shop.advance(minutes=30)
+    assert (case(shop, ref)["stage"], case(shop, ref)["fixed_at"]) == ("empathised", None)
+    assert shop.phones.find(shop.numbers[ARJUN], ["Is everything good now?"]) is None
+    shop.move(ref, "deliver")
+    shop.advance(minutes=11)
+    shop.phone(ARJUN).expects("Is everything good now?")
 
 
 def test_r4_a_fix_that_is_late_reopens_the_case_by_itself(shop: World) -> None:
@@ -191,7 +216,10 @@ def test_no_reopens_and_somebody_phones(shop: World) -> None:
     shop.advance(minutes=10)
     shop.move(ref, "deliver")
     shop.advance(minutes=11)
-    arjun = shop.phone(ARJUN).expects("is everything good now?")
+    arjun = shop.phone(ARJUN).expects("Is everything good now?")
+    # Other words are for people to read.
+    arjun.replies("Well, the cover").expects("We read every word")
+    assert (case(shop, ref)["stage"], shop.events(ref).count("customer_wrote")) == ("fixed", 1)
     arjun.replies("No, the cover is torn").expects("Somebody of us will phone you")
     assert (case(shop, ref)["stage"], ending(shop, ref)) == ("empathised", "R4")
     assert "phone_customer" in shop.events(ref)
