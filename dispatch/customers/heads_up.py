@@ -51,23 +51,30 @@ def consider(session: Session, order: Order, look: Look | None, now: datetime, *
 def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: Links) -> None:
     timezone = order.branch.timezone
     later = proposed(order.promised_by, look.projected_at, timezone)
-    can = choices(order.status, later)
     row = HeadsUp(
         order_id=order.id,
         made_at=now,
         promised_by=order.promised_by,
         proposed_at=later,
-        choices=[choice.value for choice in can],
+        choices=[choice.value for choice in choices(order.status, later)],
         withheld=why_unreachable(session, order.customer_phone),
     )
     session.add(row)
     session.flush()
+    if row.withheld is None:
+        _text(session, order, row, look, now, links=links)
+    else:
+        record(session, order, "phone_customer", _not_told(order, row.withheld, now), at=now, actor=TELLS)
+
+
+def _not_told(order: Order, why: str, now: datetime) -> str:
+    promised = local_text(order.promised_by, order.branch.timezone, now=now)
+    return f"{first_name(order.customer_name)} does not know yet that it may not be there by {promised}: {why}."
+
+
+def _text(session: Session, order: Order, row: HeadsUp, look: Look, now: datetime, *, links: Links) -> None:
+    timezone, later, name = order.branch.timezone, row.proposed_at, first_name(order.customer_name)
     promised = local_text(order.promised_by, timezone, now=now)
-    name = first_name(order.customer_name)
-    if row.withheld is not None:
-        text = f"{name} does not know yet that it may not be there by {promised}: {row.withheld}."
-        record(session, order, "phone_customer", text, at=now, actor=TELLS)
-        return
     told = Told(
         shop=order.branch.name,
         name=name.strip(),
@@ -75,7 +82,7 @@ def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: L
         promised=promised,
         link=links.tracking(order.id),
         cause=look.clock,
-        choices=can,
+        choices=choices(order.status, later),
         later=local_text(later, timezone, now=now) if later else "",
         taker=first_name(look.taker).strip(),
         takes_replies=_takes_numbers(session, order),

@@ -62,13 +62,7 @@ def nobody_cares(session: Session, order: Order, look: Look | None, now: datetim
 
 
 def tend(
-    session: Session,
-    order_id: int,
-    now: datetime,
-    *,
-    links: Links,
-    has_voice: bool = False,
-    care: Care = nobody_cares,
+    session: Session, order_id: int, now: datetime, *, links: Links, has_voice: bool = False, care: Care = nobody_cares
 ) -> bool:
     """One look at one order; False when somebody else holds it (they re-arm it when they are done).
 
