@@ -16,11 +16,9 @@ from ..escalation.queries import board_orders
 from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation, Page
 from ..foundation.tokens import Links
-from ..orders.desk import to_phone
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Order, OrderEvent
 from ..orders.wording import first_name
-from ..procurement.substitution_rules import OfferState
 from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import ExtraShift, Pause, Staff
@@ -28,9 +26,9 @@ from . import words
 from .acts import TOGETHER, Act, Carrier, next_act
 from .people_view import carriers, everybody
 from .plan_view import plan_words, short_plans
+from .tags import ASKING, asked_words, phone_words, told_words
 
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED, EscalationState.UNANSWERED)
-ASKING = (EscalationState.OPEN, EscalationState.UNANSWERED)
 MOST_ROWS = 300
 
 
@@ -55,7 +53,8 @@ class Row:
     act: Act | None
     can: tuple[str, ...]
     asked: str
-    to_phone: str
+    to_phone: str = ""
+    told: str = ""
     phone: str
     address: str
     is_past: bool
@@ -137,7 +136,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     people = everybody(session, now)
     helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
     plans = short_plans(session, [shape["ref"] for shape in shapes])
-    calls = phone_words(session, shapes)
+    calls, told = phone_words(session, shapes), told_words(session, shapes)
     able = {code: carriers(people, branch.timezone, now) for code, branch in branches.items()}
     rows = []
     for shape in shapes:
@@ -145,7 +144,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
         act = next_act(shape, able[branch.code], is_board=True)
         named = branch.name if len(branches) > 1 else ""
         row = _row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named)
-        row = replace(row, to_phone=calls.get(row.ref, ""))
+        row = replace(row, to_phone=calls.get(row.ref, ""), told=told.get(row.ref, ""))
         who, by = plans.get(row.ref, ("", now))
         # Whom the plan counts on is worth saying only while nobody has it and nobody is asked.
         rows.append(row if row.who or not who else replace(row, who=plan_words(who, by, branch.timezone, now)))
@@ -176,30 +175,10 @@ def _row(
         act=act,
         can=tuple(move for move in shape["allowed_moves"] if move in TOGETHER),
         asked=asked_words(shape, timezone, now),
-        to_phone="",
         phone=shape["customer"]["phone"],
         address=shape["address"]["text"],
         is_past=now > promised_by,
     )
-
-
-def asked_words(shape: Mapping[str, Any], timezone: str, now: datetime) -> str:
-    """Until when the customer may choose something else; empty when nothing is open."""
-    offers = [line["substitution_offer"] for line in shape["lines"] if line["substitution_offer"]]
-    until = [words.instant(offer["reply_by"]) for offer in offers if offer["state"] == OfferState.OPEN]
-    return f"asked until {words.clock_words(min(filter(None, until)), timezone, now=now)}" if any(until) else ""
-
-
-def phone_words(session: Session, shapes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """By ref, whom a person must phone; whoever was passed over only while help is still being asked for."""
-    asking = {shape["ref"] for shape in shapes if (shape["escalation"] or {}).get("state") in ASKING}
-    found = {}
-    for ref, asked in to_phone(session, [shape["ref"] for shape in shapes]).items():
-        if any(each.is_customer for each in asked):
-            found[ref] = "phone the customer"
-        elif ref in asking:
-            found[ref] = "phone whom we can't text"
-    return found
 
 
 def status_words(shape: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from ..messaging.rules import Hold, Kind, TextState
 from ..orders.desk import to_phone
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
+from ..orders.tables import Order
 from ..procurement.tables import Item, Supplier
 from ..promise.rules import Level
 from . import words
@@ -94,17 +95,25 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         "promises": [_promise(promise, place) for promise in ledger(session, order)],
         "calls": [_call(call, place) for call in calls],
         "texts": [text_view(text, place) for text in list_messages(session, order_id=order.id).items],
+        **_history(session, order, history, place),
+        "pin": order.pin,
+        "may_change_lines": order.status in CHANGEABLE,
+        "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
+        "items": session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all(),
+    }
+
+
+def _history(session: Session, order: Order, history: Sequence[Mapping[str, Any]], place: Place) -> dict[str, Any]:
+    """What happened, newest first, and whom that leaves to be phoned."""
+    calls = {} if order.status in CLOSED else to_phone(session, [order.ref])
+    return {
         "events": [
             {"at": place.short(event["at"]), "iso": event["at"], "actor": event["actor"], "text": event["text"]}
             for event in reversed(history)
         ],
         "recent": RECENT,
         "seen": len(history),
-        "to_phone": to_phone(session, [order.ref]).get(order.ref, ()) if order.status not in CLOSED else (),
-        "pin": order.pin,
-        "may_change_lines": order.status in CHANGEABLE,
-        "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
-        "items": session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all(),
+        "to_phone": calls.get(order.ref, ()),
     }
 
 

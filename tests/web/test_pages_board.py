@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from dispatch.messaging.service import opt_out
+from dispatch.customers.heads_up_rules import Preference
+from dispatch.customers.tables import HeadsUp
+from dispatch.messaging.rules import Kind
+from dispatch.messaging.service import Draft, enqueue, opt_out
 from dispatch.orders.rules import Move, Sourcing
 from dispatch.orders.service import ProcurementNews, find_order, record, timeline
 from dispatch.orders.tables import Order
@@ -160,6 +163,21 @@ def test_an_order_that_waits_for_its_customer_stands_in_a_group_of_its_own(desk:
     assert text.index("Waiting for the customer") < text.index(f'id="row-{desk.ref}"')
     assert "asked until" in row(desk, desk.ref)
     assert 'data-danger="1"' in text
+
+
+def test_a_row_says_that_its_customer_was_told_and_what_they_want(desk: Desk) -> None:
+    now = desk.clock.now()
+    with desk.db.transaction() as session:
+        placed = find_order(session, desk.ref)
+        draft = Draft(key="k", kind=Kind.NOTICE, to_phone=placed.customer_phone, body="?", order_id=placed.id)
+        text_id = enqueue(session, draft, now)
+        told = HeadsUp(order_id=placed.id, made_at=now, promised_by=placed.promised_by, outbox_id=text_id)
+        session.add(told)
+    assert "customer told, no answer yet" in desk.get("/").text
+    with desk.db.transaction() as session:
+        told = session.get_one(HeadsUp, told.order_id)
+        told.answer, told.answered_at = Preference.LATER, now
+    assert "customer takes it later" in desk.get("/").text
 
 
 def test_notes_are_written_down(desk: Desk) -> None:
