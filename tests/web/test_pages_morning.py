@@ -208,6 +208,7 @@ def test_weeks_months_and_days_without_promises(desk: Desk) -> None:
     assert "as soon as there are some" in empty
     assert "What was broken" not in empty
     assert "no promise was at risk" in empty
+    assert "No story has ended yet" in empty
     assert "/reports?span=day&amp;on=2026-10-06" in empty
 
 
