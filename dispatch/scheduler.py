@@ -28,7 +28,7 @@ log = get_logger("scheduler")
 MOST_TURNS = 4
 SAFETY_TICK = timedelta(seconds=1)
 # How often SQLite is asked whether another process has committed; it costs some microseconds.
-SQLITE_GLANCE_SECONDS = 0.02
+SQLITE_GLANCE_SECONDS = 0.005
 HEARTBEAT_SECONDS = 5.0
 AUDIT_EVERY = timedelta(minutes=1)
 # It is done once a night; whoever looks first does it.

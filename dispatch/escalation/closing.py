@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from ..messaging.rules import Kind, TextState
-from ..messaging.service import Draft, enqueue, hold_open_texts, withdraw
+from ..messaging.service import Draft, enqueue, enqueue_all, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Order
+from ..staff.tables import Staff
 from . import wording
 from .job import what_of
 from .mine import other_taker
@@ -42,9 +44,17 @@ def release_others(
         session, now=now, page_ids=everything, kinds=(Kind.PAGE, Kind.REMINDER), why="somebody has it, or it is over"
     )
     sent = _last_sent(session, ids)
-    for page in waiting:
-        stand_down(session, order, page, body, now, after_id=sent.get(page.id))
+    _look_up_staff(session, waiting)
+    enqueue_all(session, [_stand_down(order, page, body, after_id=sent.get(page.id)) for page in waiting], now)
     return waiting
+
+
+def _look_up_staff(session: Session, pages: Sequence[Page]) -> None:
+    """Who was asked, in one question: page by page it would be twenty."""
+    asked = select(Staff).where(Staff.id.in_([page.staff_id for page in pages]))
+    people = {person.id: person for person in session.scalars(asked)}
+    for page in pages:
+        set_committed_value(page, "staff", people[page.staff_id])
 
 
 def _last_sent(session: Session, page_ids: Sequence[int]) -> dict[int | None, int]:
@@ -60,11 +70,13 @@ def _last_sent(session: Session, page_ids: Sequence[int]) -> dict[int | None, in
     return {row.page_id: row.id for row in found}
 
 
-def stand_down(
-    session: Session, order: Order, page: Page, body: str, now: datetime, *, after_id: int | None = None
-) -> None:
+def stand_down(session: Session, order: Order, page: Page, body: str, now: datetime) -> None:
     """Tell somebody, once for each page, that there is nothing more to do for it."""
-    draft = Draft(
+    enqueue(session, _stand_down(order, page, body), now)
+
+
+def _stand_down(order: Order, page: Page, body: str, *, after_id: int | None = None) -> Draft:
+    return Draft(
         key=f"stand_down:{page.id}",
         kind=Kind.STAND_DOWN,
         to_phone=page.staff.phone,
@@ -74,7 +86,6 @@ def stand_down(
         page_id=page.id,
         after_id=after_id,
     )
-    enqueue(session, draft, now)
 
 
 def close(session: Session, order: Order, escalation: Escalation, end: EscalationState, now: datetime) -> None:

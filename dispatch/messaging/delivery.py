@@ -89,15 +89,15 @@ class Delivery:
         # What is being sent just now. `_has_trouble`: a success would be news.
         self._release = Release(texts=(), circuit=CLOSED)
         self._has_trouble = self._is_paused = False
-        # Segments that the provider has taken in this round; many threads add to it.
-        self._used: list[int] = []
+        # Segments that the provider has taken and that are not written down yet.
+        self._used, self._has_budget = 0, False
         self._on_settled = on_settled
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="delivery")
         self._is_closing = threading.Event()
         self._running = threading.Lock()
 
     def run_once(self) -> int:
-        """One round: sweep, send, reconcile, look for receipts. How many texts it acted on; 0 when all is quiet.
+        """One round: send, sweep, reconcile, look for receipts. How many texts it acted on; 0 when all is quiet.
 
         A part that fails is logged and does not keep the others from running. Raises the first failure at the end.
         """
@@ -107,7 +107,7 @@ class Delivery:
     def _round(self) -> int:
         failures: list[Exception] = []
         acted = 0
-        for part in (self._sweep, self._send_due, self._reconcile, self._look):
+        for part in (self._send_due, self._sweep, self._reconcile, self._look):
             try:
                 acted += part()
             except Unavailable as error:
@@ -161,6 +161,7 @@ class Delivery:
                     tries.append(done.get())
                 flying -= len(tries)
                 if left := [each for each in tries if each is not None]:
+                    self._used += sum(segments(text.body).count for text, _ in left)
                     self._settle_sent(left)
                 may_claim = may_claim and not (self._has_trouble or self._is_closing.is_set())
         self._note_used()
@@ -168,25 +169,30 @@ class Delivery:
 
     def _claim(self) -> Sequence[Claimed]:
         self._note_used()
+        # Before the look at the circuit: a failure that comes after it must not be forgotten.
+        self._is_paused = False
         with self._db.transaction() as session:
-            self._release = release(
+            limits = self._limits(session)
+            found = release(
                 session,
                 self._clock.now(),
                 limit=self._batch,
                 per_second=self._per_second,
                 lease_seconds=LEASE_SECONDS,
-                limits=self._limits(session),
+                limits=limits,
             )
-        self._is_paused, self._has_trouble = False, not self._release.circuit.is_quiet
-        return self._release.texts
+        self._release, self._has_budget = found, limits.per_month is not None
+        self._has_trouble = self._has_trouble or not found.circuit.is_quiet
+        if found.circuit.is_open and not found.is_probe:
+            self._is_paused = True
+        return found.texts
 
     def _note_used(self) -> None:
         """Before each claim: it counts on what is left of the month."""
-        used, self._used = self._used, []
-        if used:
+        if self._used and self._has_budget:
             with self._db.transaction() as session:
-                if self._limits(session).per_month is not None:
-                    note_used(session, sum(used), self._clock.now())
+                note_used(session, self._used, self._clock.now())
+        self._used = 0
 
     def _settle_sent(self, tries: Sequence[Try]) -> None:
         try:
@@ -239,7 +245,6 @@ class Delivery:
             return None
         attempt = refused or hand_over(self._gateway, text, self._clock.now(), base=self._base)
         if attempt.outcome is Outcome.ACCEPTED:
-            self._used.append(segments(text.body).count)
             return text, attempt
         log.warning("a text was not accepted", outbox_id=text.outbox_id, outcome=attempt.outcome, why=attempt.error)
         self._settle(lambda session, now: [settle(session, text, attempt, now)])

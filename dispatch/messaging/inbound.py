@@ -63,8 +63,13 @@ def record_inbound(
     body: str,
     opt_out_type: str | None,
     now: datetime,
+    wakes: bool = True,
 ) -> int | None:
-    """Store a text; its id, or None when it is stored already. The unique provider id is the guard against a repeat."""
+    """Store a text; its id, or None when it is stored already. The unique provider id is the guard against a repeat.
+
+    `wakes`: the worker is told; not when the caller gives it its effect at once, and they would wait for each other.
+    Should the caller die of it, the worker's next look finds it all the same.
+    """
     statement = insert_into(session, inbound_texts).values(
         provider_sid=sid[:40],
         from_phone=from_phone[:40],
@@ -77,7 +82,7 @@ def record_inbound(
     )
     unique = statement.on_conflict_do_nothing(index_elements=["provider_sid"])
     stored: int | None = session.scalar(unique.returning(columns.id))
-    if stored is not None:
+    if stored is not None and wakes:
         wake(session)
     return stored
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -34,6 +34,7 @@ __all__ = [
     "claim",
     "claim_expired",
     "enqueue",
+    "enqueue_all",
     "give_back",
     "hold_open_texts",
     "mark_handled",
@@ -60,10 +61,8 @@ __all__ = [
 
 
 # By dialect, and built once.
-ENQUEUE = {
-    name: insert(outbox).on_conflict_do_nothing(index_elements=["key"]).returning(columns.id)
-    for name, insert in INSERT.items()
-}
+ENQUEUE = {name: insert(outbox).on_conflict_do_nothing(index_elements=["key"]) for name, insert in INSERT.items()}
+ENQUEUE_ONE = {name: statement.returning(columns.id) for name, statement in ENQUEUE.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,21 @@ def enqueue(session: Session, draft: Draft, now: datetime) -> int | None:
 
     The unique key is the guard: of two that write the same purpose at once, the second waits and then gets None.
     """
-    row = {
+    made: int | None = session.scalar(ENQUEUE_ONE[session.get_bind().dialect.name], _row(draft, now))
+    if made is not None:
+        wake(session)
+    return made
+
+
+def enqueue_all(session: Session, drafts: Sequence[Draft], now: datetime) -> None:
+    """The same for many at once, in one statement; those whose key is there already are passed over."""
+    if drafts:
+        session.execute(ENQUEUE[session.get_bind().dialect.name], [_row(draft, now) for draft in drafts])
+        wake(session)
+
+
+def _row(draft: Draft, now: datetime) -> dict[str, object]:
+    return {
         "key": draft.key,
         "kind": draft.kind,
         "channel": draft.channel,
@@ -115,10 +128,6 @@ def enqueue(session: Session, draft: Draft, now: datetime) -> int | None:
         "looks": 0,
         "created_at": now,
     }
-    made: int | None = session.scalar(ENQUEUE[session.get_bind().dialect.name], row)
-    if made is not None:
-        wake(session)
-    return made
 
 
 def hold_open_texts(session: Session, order_id: int) -> None:

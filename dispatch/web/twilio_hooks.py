@@ -76,34 +76,37 @@ def message() -> Response:
     check_signature()
     runtime, sid = current_runtime(), _required("MessageSid", "SmsSid")
     now = runtime.clock.now()
-    with runtime.db.transaction() as session:
-        inbound_id = record_inbound(
-            session,
-            sid=sid,
-            from_phone=_field("From"),
-            to_phone=_field("To"),
-            body=_field("Body", most=LONGEST_BODY),
-            opt_out_type=_field("OptOutType", most=10) or None,
-            now=now,
-        )
-    if inbound_id is not None:
-        _handle(runtime, inbound_id, now)
+    # Twenty answers at once would wait for one order's lock, and the provider for us: what comes while another one is
+    # at it the worker, who is woken, does in the order of arrival.
+    has_hands = _hands.acquire(blocking=False)
+    try:
+        with runtime.db.transaction() as session:
+            inbound_id = record_inbound(
+                session,
+                sid=sid,
+                from_phone=_field("From"),
+                to_phone=_field("To"),
+                body=_field("Body", most=LONGEST_BODY),
+                opt_out_type=_field("OptOutType", most=10) or None,
+                now=now,
+                wakes=not has_hands,
+            )
+        if inbound_id is not None and has_hands:
+            _handle(runtime, inbound_id, now)
+    finally:
+        if has_hands:
+            _hands.release()
     return Response(EMPTY, mimetype="text/xml")
 
 
 def _handle(runtime: Runtime, inbound_id: int, now: datetime) -> None:
-    """Give a stored text its effect, unless another one is at it: twenty answers at once would wait for one order's
-    lock, and the provider for us. What is left alone the worker, who has been woken, does in the order of arrival."""
-    if not _hands.acquire(blocking=False):
-        return
+    """Give a stored text its effect."""
     listeners = care.listeners(runtime.links)
     try:
         once_more(runtime.db, lambda session: handle_inbound(session, inbound_id, now, listeners=listeners))
     except Exception as error:
         # It is stored; a 500 would only make the provider send it to nobody.
         log.error("a text could not be handled yet", inbound_id=inbound_id, exc_info=error)
-    finally:
-        _hands.release()
 
 
 def status() -> Response:
