@@ -17,6 +17,8 @@ from .rows import inbound_texts, outbox, receipts
 from .rules import TextState
 
 RECEIVED = "received"
+# A link that signs somebody in is for their phone alone: whoever may read texts must not come in by it.
+KEY = re.compile(r"(/me/in\?t=)\S+")
 OUT, IN = "out", "in"
 
 
@@ -185,7 +187,7 @@ def _outgoing(row: Row[Any], said: Sequence[ReceiptLine], with_it: Sequence[int]
         kind=row.kind.value,
         from_phone=None,
         to_phone=row.to_phone,
-        body=row.bundle or row.body,
+        body=KEY.sub(r"\1…", row.bundle or row.body),
         state=row.state.value,
         hold=row.hold.value if row.hold else None,
         error=row.error,

@@ -14,6 +14,7 @@ from ..escalation.tables import Page
 from ..foundation import tokens
 from ..foundation.errors import Conflict, Invalid, NotFound, PromisesAtStake
 from ..foundation.types import parse_phone
+from ..orders.proofs import keep_proof
 from ..orders.rules import Move, Proof, Status
 from ..orders.service import find_order
 from ..orders.tables import Order
@@ -282,7 +283,10 @@ def i_delivered(ref: str) -> ResponseReturnValue:
         note = request.form.get("note", "").replace("\x00", "").strip()[:300] or None
         shown = read_proof(request, order.proof.value, note)
         pin = request.form.get("pin", "").strip()[:8] if order.proof is Proof.PIN else None
-        promise.move(session, ref, Move.DELIVER, now(), actor=say.actor, note=note or shown.note, pin=pin)
+        said = note if pin is not None else shown.note
+        promise.move(session, ref, Move.DELIVER, now(), actor=say.actor, note=said, pin=pin)
+        if shown.taken_by:
+            keep_proof(session, order.id, now(), taken_by=shown.taken_by, photo=None, is_first=True)
         return f"{order.ref} is delivered. Well done!"
 
     return _do(work)

@@ -134,6 +134,12 @@ def test_an_operator_sends_the_link(desk: Desk) -> None:
     assert [phone for phone, _ in links(desk)] == [phone_of(desk, RAVI)]
 
 
+def test_whoever_reads_the_texts_does_not_get_the_key(desk: Desk) -> None:
+    ask(desk, phone_of(desk, RAVI))
+    page = desk.get("/texts").text
+    assert ("/me/in?t=…" in page, links(desk)[0][1] in page) == (True, False)
+
+
 # --- the day ---------------------------------------------------------------------------------------------------------
 
 
