@@ -154,8 +154,7 @@ def ask_again(
     spared = _had_enough(order, had)
     job = job_of(session, order, escalation.need, now)
     pages = _silent_pages(escalation, staff_ids)
-    texted = [page.id for page in pages if page.staff_id not in spared and page.staff_id not in by_phone]
-    failing = _withdraw_copies(session, texted, now)
+    failing = _withdraw_copies(session, [page.id for page in pages if page.staff_id not in {*spared, *by_phone}], now)
     asked = []
     for page in pages:
         # Counted also for whoever is spared, so that the pauses grow all the same.
@@ -164,12 +163,11 @@ def ask_again(
             continue
         is_call = page.staff_id in by_phone
         page.channel = Channel.CALL if is_call else Channel.SMS
-        if is_call:
-            enqueue(session, call_of(order, page, job, now), now)
-        else:
-            draft = _page_text(order, page, page.staff.phone, job, links=links)
-            due_at = had.get(page.staff_id, NOTHING).next_at(now)
-            enqueue(session, replace(draft, due_at=due_at, failing_since=failing.get(page.id)), now)
+        draft = call_of(order, page, job, now)
+        if not is_call:
+            text, last = _page_text(order, page, page.staff.phone, job, links=links), had.get(page.staff_id, NOTHING)
+            draft = replace(text, due_at=last.next_at(now), failing_since=failing.get(page.id))
+        enqueue(session, draft, now)
         asked.append(f"{page.staff.name} by phone" if is_call else page.staff.name)
     if asked:
         record(session, order, "asked_again", f"Asked {', '.join(asked)} again.", at=now, actor=CLOCK)
