@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 from zoneinfo import available_timezones
 
 from flask import Flask, flash, make_response, redirect, render_template, request
@@ -13,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, FieldError, Invalid
-from ..orders.branches import BranchValues, branch_shape, get_branch, put_branch
+from ..orders.branches import BranchValues, get_branch, put_branch
+from ..orders.policy import Policy
 from ..orders.tables import Branch
 from . import check_rules
 from .auth import current_runtime as runtime
@@ -60,7 +60,7 @@ def _page(refusal: Invalid | Conflict | None = None, *, typed: Mapping[str, str]
     with runtime().db.snapshot() as session:
         branches = session.execute(select(Branch.code, Branch.name).order_by(Branch.id)).all()
         is_new = code == ""
-        shop = _blank(session) if is_new else _shown(branch_shape(get_branch(session, code)))
+        shop = _blank(session) if is_new else _shown(get_branch(session, code))
         facts = load_facts(session, now(), settings)
     shop |= typed or {}
     found = [*check_rules.of_settings(settings), *check_rules.of_data(facts, now())]
@@ -90,11 +90,15 @@ def _groups() -> list[str]:
     return list(dict.fromkeys(each.group for each in NUMBERS))
 
 
-def _shown(shape: Mapping[str, Any]) -> dict[str, str]:
-    """A branch as its form shows it."""
-    shown = {name: _text(shape[name]) for name in (*WORDS, *PLACE)}
-    shown |= {f"policy.{name}": _text(value) for name, value in shape["policy"].items()}
-    return shown | {"version": str(shape["version"])}
+def _shown(branch: Branch) -> dict[str, str]:
+    """A branch as its form shows it. A policy that can't be read shows the defaults: saving writes it anew."""
+    try:
+        policy = branch.policy
+    except Invalid:
+        policy = Policy()
+    shown = {name: _text(getattr(branch, name)) for name in (*WORDS, *PLACE)}
+    shown |= {f"policy.{name}": _text(value) for name, value in policy.to_dict().items()}
+    return shown | {"version": str(branch.version)}
 
 
 def _text(value: object) -> str:
@@ -103,7 +107,7 @@ def _text(value: object) -> str:
 
 def _blank(session: Session) -> dict[str, str]:
     """A new branch starts as the first one is, without its name and place."""
-    first = _shown(branch_shape(get_branch(session, MAIN)))
+    first = _shown(get_branch(session, MAIN))
     return first | {"name": "", "address": "", "lat": "", "lon": "", "version": "", "code": ""}
 
 

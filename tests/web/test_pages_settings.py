@@ -81,6 +81,15 @@ def test_the_second_of_two_who_save_is_told(desk: Desk) -> None:
     assert 'value="Second"' in answer.text
 
 
+def test_a_policy_that_can_t_be_read_is_mended_here(desk: Desk) -> None:
+    with desk.db.transaction() as session:
+        get_branch(session, "main").policy_values = {"pack_minutes": "ten"}
+    assert "The policy of branch main can&#39;t be read" in desk.get("/settings").text
+    assert desk.post("/settings", shop(desk), page="/settings").status_code == 303
+    with desk.db.snapshot() as session:
+        assert get_branch(session, "main").policy_values == {}
+
+
 def test_another_branch_is_opened(desk: Desk) -> None:
     form = shop(desk, branch="", code="north", name="Kala North")
     assert desk.post("/settings", form, page="/settings?branch=").headers["Location"] == "/settings?branch=north"

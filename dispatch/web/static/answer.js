@@ -45,7 +45,7 @@
     busy = true;
     for (let wait = FIRST_MS; ; wait = Math.min(wait * 2, LONGEST_MS)) {
       const text = await send(body);
-      if (text !== null) { store(null); busy = false; show(text); return; }
+      if (text !== null) { store(null); busy = false; say(""); show(text); return; }
       say("No connection to the shop. Your answer is kept and sent as soon as there is one: leave this page open.");
       await pause(wait);
     }
