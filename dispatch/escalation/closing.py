@@ -58,14 +58,14 @@ def _look_up_staff(session: Session, pages: Sequence[Page]) -> None:
 
 
 def _last_sent(session: Session, page_ids: Sequence[int]) -> dict[int | None, int]:
-    """By page the text, or the call, that a stand-down comes after: one that has left, else one that is leaving.
+    """By page the text, or the call, that a stand-down comes after: one that is leaving, else one that has left.
 
-    A repetition that was withdrawn must not take the stand-down with it: the first text has been read.
+    The race with a repetition that is being sent just now: it must not arrive after the stand-down of its page.
     """
     of_pages = select(OutgoingText).where(OutgoingText.page_id.in_(page_ids), OutgoingText.kind == Kind.PAGE)
     found = sorted(
         session.scalars(of_pages.execution_options(populate_existing=True)),
-        key=lambda row: (row.sent_at is not None, row.state is TextState.SENDING, row.id),
+        key=lambda row: (row.state is TextState.SENDING, row.sent_at is not None, row.id),
     )
     return {row.page_id: row.id for row in found}
 

@@ -22,6 +22,7 @@ consents: Table = Consent.__table__  # type: ignore[assignment]
 sender: Table = Sender.__table__  # type: ignore[assignment]
 columns = outbox.c
 before = outbox.alias("before")
+earlier = outbox.alias("earlier")
 INSERT: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -153,9 +154,14 @@ def waits() -> ColumnElement[bool]:
 
 
 def is_orphan() -> ColumnElement[bool]:
-    """Whether a row's forerunner was never sent, so that there is nothing to follow; NULL without one."""
+    """Whether a row's forerunner was never sent, so that there is nothing to follow; never true without one.
+
+    A repetition of a page that did not leave takes nothing with it: what had left before has been read.
+    """
     dead = literally(before.c.state, TextState.EXPIRED, TextState.FAILED)
-    return _forerunner(and_(dead, before.c.sent_at.is_(None)))
+    of_same_page = and_(earlier.c.page_id == columns.page_id, literally(earlier.c.kind, Kind.PAGE))
+    has_left = select(func.count()).where(of_same_page, earlier.c.sent_at.is_not(None)).scalar_subquery()
+    return and_(_forerunner(and_(dead, before.c.sent_at.is_(None))), has_left == 0)
 
 
 def is_barred() -> ColumnElement[bool]:

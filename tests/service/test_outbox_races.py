@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 
+from dispatch.escalation.tables import Page
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
 from dispatch.messaging import service
 from dispatch.messaging.delivery import LEASE_SECONDS
 from dispatch.messaging.gateway import Attempt, Outcome
 from dispatch.messaging.rules import Kind, TextState
+from dispatch.staff.tables import Staff
+from tests.service.test_ladder import in_danger, ladder
 from tests.service.test_outbox_kit import (
     MEENA,
     RAVI,
@@ -30,8 +34,9 @@ from tests.service.test_outbox_kit import (
     row,
     settle,
 )
+from tests.world import World, city, world
 
-__all__ = ["house"]
+__all__ = ["city", "house", "ladder", "world"]
 
 
 @pytest.fixture
@@ -140,6 +145,27 @@ def test_a_machine_that_wakes_up_late_settles_nothing_that_another_took_over(
     assert seen == [row(house.db, made)]
     assert (house.state(made), len(house.provider.tries)) == (state, tries)
     assert len(house.told) == told
+
+
+@pytest.mark.parametrize("became", [accepted("SM" + "f" * 32, "sent"), Attempt(outcome=Outcome.RETRY)])
+def test_a_stand_down_waits_for_a_repetition_that_is_leaving(ladder: World, became: Attempt) -> None:
+    """Somebody accepts while a page is sent again: its stand-down comes after it, and comes also when it never left."""
+    ref = in_danger(ladder)
+    page, other = ladder.look(select(Page).order_by(Page.id))[:2]
+    phone = ladder.look(select(Staff.phone).where(Staff.id == page.staff_id))[0]
+    again = draft(to_phone=phone, order_id=ladder.order_row(ref).id, staff_id=page.staff_id, page_id=page.id)
+    ladder.do(lambda session: service.enqueue(session, again, ladder.now))
+    (text,) = claim(ladder.db, ladder.now)
+    before = len([text for text in ladder.city.texts() if text.to == phone])
+    ladder.answer(other.id, "accept")
+    ladder.delivery.run_once()
+    assert len([text for text in ladder.city.texts() if text.to == phone]) == before
+    assert settle(ladder.db, text, became, ladder.now)
+    ladder.tick()
+    told = [text.body for text in ladder.city.texts() if text.to == phone][before:]
+    assert len(told) == 1
+    assert "has taken" in told[0]
+    ladder.ignore_rest()
 
 
 def test_two_reconcilers(db: Database, now: datetime) -> None:
