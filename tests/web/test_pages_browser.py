@@ -240,7 +240,7 @@ def test_an_impatient_second_click_sends_nothing(screen: Screen) -> None:
     sent = []
     screen.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     screen.open("/people")
-    screen.page.get_by_text("Pause", exact=False).first.click()
+    screen.page.locator("summary", has_text="Pause").first.click()
     screen.page.get_by_role("button", name="Pause").first.dblclick()
     expect(screen.page.locator("#said")).to_contain_text("is not asked until")
     assert len(sent) == 1
