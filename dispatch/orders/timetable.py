@@ -9,8 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import at_end, wake
-from .rules import OPEN
-from .tables import Order, Timetable
+from .tables import IS_OPEN, Order, Timetable
 
 PENDING = "dispatch_rearm"
 
@@ -36,7 +35,7 @@ def rearm(session: Session, order_ids: Collection[int], now: datetime) -> None:
 
 def rearm_branch(session: Session, branch_id: int | None, now: datetime) -> None:
     """The same for every open order of a branch, or of all branches when None."""
-    query = select(Order.id).where(Order.status.in_(OPEN))
+    query = select(Order.id).where(IS_OPEN)
     if branch_id is not None:
         query = query.where(Order.branch_id == branch_id)
     rearm(session, session.scalars(query).all(), now)

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session, selectinload
 
 from ..orders.rules import OPEN
-from ..orders.tables import Branch, Order
+from ..orders.tables import IS_OPEN, Branch, Order
 from ..orders.timetable import rearm
 from .assess import assess, last_start
 from .facts import TIMES, TRIP, beside, gather_by_id, load_counted
@@ -34,7 +34,7 @@ SLOTS = (
 CROWDED = (
     select(Watch.order_id)
     .join(Order, Order.id == Watch.order_id)
-    .where(Order.branch_id == bindparam("branch"), Order.status.in_(OPEN), Order.id != bindparam("besides"))
+    .where(Order.branch_id == bindparam("branch"), IS_OPEN, Order.id != bindparam("besides"))
     .where(Watch.level == Level.AT_RISK, Watch.clock == ClockName.NOBODY_AVAILABLE)
     .where(Order.promised_by > bindparam("now"))
     .order_by(Order.promised_by)

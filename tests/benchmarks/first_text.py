@@ -48,13 +48,18 @@ def lay_out(runtime: Runtime, turn: int) -> dict[str, datetime]:
             # A branch with one person each: one person can't do forty errands at once, and nobody's trip is shared.
             branch = f"b{number}"
             factories.make_shop(session, now, code=branch, opening_hours="24/7")
-            phone = f"+4477009{number:05d}"
+            phone = f"+4477007{number:05d}"
             factories.make_person(session, now, f"P{number}", role="staff", shifts="24/7", phone=phone, branch=branch)
             at = now + SOON + (number - turn * ORDERS) * APART
             # At risk begins with the second after `act_by`.
             order = factories.make_order(session, now, at + CHAIN - timedelta(seconds=1), branch=branch)
             due[order.ref] = at
     return due
+
+
+def when(provider: Provider) -> dict[str, datetime]:
+    """By reference, when the first page for an order was at the provider."""
+    return {sent.body[:4]: sent.at for sent in reversed(provider.texts())}
 
 
 def our_chain(runtime: Runtime, provider: Provider, turn: int) -> Chain:
@@ -65,8 +70,12 @@ def our_chain(runtime: Runtime, provider: Provider, turn: int) -> Chain:
     watch = Stopwatch()
     time.sleep((SOON + ORDERS * APART).total_seconds() + 1)
     own = watch.took().own / ORDERS
+    pages = when(provider)
+    while not due.keys() <= pages.keys():
+        # A busy machine is late, and that is what is measured.
+        time.sleep(0.2)
+        pages = when(provider)
     worker.stop()
-    pages = {sent.body[:4]: sent.at for sent in reversed(provider.texts())}
     return Chain(wall=[(pages[ref] - at).total_seconds() * 1000 for ref, at in due.items()], own=own)
 
 
