@@ -50,4 +50,6 @@ def ask_whether_good(case: Case, fixed: RecoveryStep, own: str = "", *, after: t
         case.somebody_must_phone("Nobody has asked whether it is good now.")
         return
     body = case.worded(wording.question(case.told(), own, case.language))
-    fixed.outbox_id = case.send(f"good:{fixed.id}", body, due_at=awake(case.now + after, case.order.branch.timezone))
+    due_at = awake(case.now + after, case.order.branch.timezone)
+    # With its instant: SQLite gives the number of a step that was taken back to the next one.
+    fixed.outbox_id = case.send(f"good:{fixed.id}:{fixed.at:%d%H%M%S}", body, due_at=due_at)

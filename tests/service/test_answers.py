@@ -32,6 +32,7 @@ def shop(world: World) -> World:
 
 def at_risk(world: World, need: str = "deliver", **changes: object) -> str:
     """An order that was at risk from the first, everybody on a shift asked."""
+    world.is_about_staff = True
     if need == "deliver":
         ref = world.order(minutes=33, **changes)
         world.procure(ref, "bought")
@@ -231,6 +232,7 @@ def test_buy_and_deliver_goes_on_after_buying(world: World) -> None:
     # Whoever is here can't be at the customer's before going home, and nobody can buy: only the founder could do both.
     world.person("Ravi", shifts="Mo-Su 10:00-14:30")
     world.person("Anand", role="founder", shifts=None)
+    world.is_about_staff = True
     ref = world.order(minutes=140, lines=(NewLine(title="Physics 2"),))
     world.tick()
     world.phone("Arjun Mehta").expects("has your order")

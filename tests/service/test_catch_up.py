@@ -77,7 +77,8 @@ def test_a_call_for_help_that_ended_meanwhile_wakes_nobody(shop: World) -> None:
     shop.move(ref, "cancel", reason="other")
     shop.advance(minutes=40)
     assert set(states(shop, Kind.PAGE)) == {"expired"}
-    assert states(shop, Kind.NOTICE) == ["expired"]
+    # "We have your order", and the heads-up.
+    assert states(shop, Kind.NOTICE) == ["expired", "expired"]
     back(shop)
     for name in ("Ravi", "Anand", "Arjun Mehta"):
         shop.phone(name).expects_nothing()
