@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, null, or_, selec
 from sqlalchemy.orm import Session
 
 from ..escalation.tables import Escalation
-from ..orders.rules import IN_HAND, OPEN, Status
+from ..orders.rules import IN_HAND, OPEN, TAKEN_BACK, Status
 from ..orders.tables import Branch, Line, Order, OrderEvent, Promise
 from ..procurement.calls import HAD
 from ..procurement.calls import TELLING as SAID_SO
@@ -44,7 +44,7 @@ from .rules import (
 
 CAME = ("line_bought", "line_in_stock", "line_substituted")
 LEFT, LEFT_UNSEEN = "handed_over", "left_unseen"
-KINDS = (*TELLING, *CAME, LEFT, LEFT_UNSEEN)
+KINDS = (*TELLING, *CAME, LEFT, LEFT_UNSEEN, TAKEN_BACK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,10 @@ ORDER = select(
 )
 # Of all that events carry the reason alone is read: thousands of documents take longer than all the rest.
 REASON = case((OrderEvent.kind == AT_THE_DOOR, OrderEvent.data["reason"].as_string()), else_=null()).label("reason")
-EVENTS = select(OrderEvent.order_id, OrderEvent.kind, OrderEvent.at, REASON).order_by(OrderEvent.id)
+UNDONE = case((OrderEvent.kind == TAKEN_BACK, OrderEvent.data["event_id"].as_integer()), else_=null()).label("undone")
+EVENTS = select(OrderEvent.order_id, OrderEvent.id, OrderEvent.kind, OrderEvent.at, REASON, UNDONE).order_by(
+    OrderEvent.id
+)
 LEDGER = select(Promise.order_id, Promise.called, Promise.why).order_by(Promise.number)
 CALLS = (
     select(Escalation.order_id, Escalation.cause, Escalation.opened_at, Staff.name)
@@ -194,7 +197,7 @@ def _row(order: Any, around: _Around, now: datetime) -> Row | None:
 
 def _explained(row: Row, order: Any, around: _Around) -> Row:
     """A broken promise with its binding clock and its cause, as far as both are recorded."""
-    events, ledger = around.events.get(order.id, []), around.ledger.get(order.id, [])
+    events, ledger = _that_held(around.events.get(order.id, [])), around.ledger.get(order.id, [])
     cases = around.cases.get(order.id, [])
     before = [event for event in events if event.at <= row.first_promised_by or event.kind == UNANSWERED]
     clock = _clock(row, cases, around.calls.get(order.id, ()))
@@ -209,6 +212,12 @@ def _explained(row: Row, order: Any, around: _Around) -> Row:
     reasons = [event.reason for event in before]
     said = reasons if why is Why.DOOR else [promise.why for promise in ledger]
     return replace(row, clock=clock, why=why, said=next((words for words in reversed(said) if words), ""))
+
+
+def _that_held(events: Sequence[Any]) -> list[Any]:
+    """Without slips of the hand that were taken back, and the taking back."""
+    gone = {event.undone for event in events}
+    return [event for event in events if event.kind != TAKEN_BACK and event.id not in gone]
 
 
 def _clock(row: Row, cases: Sequence[Any], calls: Iterable[Any]) -> ClockName | None:

@@ -22,14 +22,17 @@ from dispatch.foundation.settings import Settings
 from dispatch.messaging.rules import Kind, TextState
 from dispatch.messaging.service import Draft, enqueue
 from dispatch.messaging.tables import OutgoingText
-from dispatch.orders.rules import Move, Sourcing
+from dispatch.orders.rules import TAKEN_BACK, Move, Sourcing, Status
 from dispatch.orders.service import ProcurementNews, find_order, record
+from dispatch.orders.tables import OrderEvent
 from dispatch.procurement.calls import Outcome
 from dispatch.promise import calls
 from dispatch.promise import service as promise
 from dispatch.promise.rules import ClockName
 from dispatch.recovery.rules import Cause, Fault, Stage, Step
 from dispatch.recovery.tables import Recovery, RecoveryStep
+from dispatch.reports.queries import promise_rows
+from dispatch.reports.rules import Days, Why
 from dispatch.staff.tables import Staff
 from dispatch.web.report_pages import safe_cell
 from dispatch.web.tables import Access
@@ -329,3 +332,22 @@ def test_everybody_can_read_the_morning_report(screen: Screen, width: int, heigh
     check(page, scheme)
     page.get_by_role("link", name="Day", exact=True).click()
     expect(page.get_by_role("heading", name="Yesterday, Mon 23 Nov")).to_be_visible()
+
+
+def test_a_slip_that_was_taken_back_explains_nothing(desk: Desk) -> None:
+    """Handed over by mistake, taken back, and never carried: it was packed and waited, it was not on the road."""
+    with desk.db.transaction() as session:
+        past = Past(session, desk.clock.now())
+        ref = past.order(sku="atlas")
+        past.move(ref, Move.PACK, "15:00")
+        past.move(ref, Move.HAND_OVER, "16:00", staff_id=past.person("Ravi Kumar"))
+        order = find_order(session, ref)
+        left = session.scalars(
+            select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind == "handed_over")
+        ).one()
+        rows = promise_rows(session, order.branch, Days(MONDAY, MONDAY), past.at("23:00"))
+        assert [row.why for row in rows] == [Why.WAY]
+        order.status, order.handed_over_at, order.carrier_id = Status.READY, None, None
+        record(session, order, TAKEN_BACK, "Slip.", at=past.at("16:00"), actor="desk", data={"event_id": left.id})
+        rows = promise_rows(session, order.branch, Days(MONDAY, MONDAY), past.at("23:00"))
+        assert [row.why for row in rows] == [Why.LEFT_LATE]
