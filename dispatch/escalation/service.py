@@ -91,7 +91,8 @@ def tend(
     look = _Look(order=order, assessment=assessment, known=known, links=links, has_voice=has_voice)
     bought_at = _act(session, look, buying, now).next_check_at if buying is not None else None
     decision = _act(session, look, escalation, now, need=Need.DELIVER if buying is not None else None)
-    tell_taker(session, order, escalation, now)
+    for call in (escalation, buying):
+        tell_taker(session, order, call, now)
     if escalation is not None and escalation.state in LIVE:
         _note_cause(session, order, escalation, assessment, now)
     care_at = care(session, order, _look(escalation, assessment, decision), now)
