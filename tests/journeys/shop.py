@@ -22,14 +22,14 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 
 
-def until(found: Callable[[], T | None], *, what: str, seconds: float = PATIENCE_SECONDS) -> T:
+def until(found: Callable[[], T | None], *, what: str, seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> T:
     """Wait for something in real time; for whole processes, whose clocks can't be moved."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         result = found()
         if result:
             return result
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"{what}: not within {seconds:g} s")
 
 

@@ -16,6 +16,7 @@ from dispatch.simulator.faults import Fault, FaultBox, Kind, Stage, Target
 
 ROW = re.compile(r"[?&]o=(\d+)")
 CODE = re.compile(r"\b(\d+)A\b")
+LINK = re.compile(r"https?://\S+")
 # What the same ends are called for a call.
 OF_CALLS = {"delivered": "completed", "undelivered": "busy", "failed": "failed", "sent": "in-progress"}
 # Faults that leave nothing at the provider, and what the gateway makes of them.
@@ -66,7 +67,8 @@ class Kept:
     @property
     def codes(self) -> frozenset[int]:
         """Of the pages that it asks for: several may come in one text."""
-        return frozenset(map(int, CODE.findall(self.text.body)))
+        # Not those in links: a token may hold anything.
+        return frozenset(map(int, CODE.findall(LINK.sub("", self.text.body))))
 
 
 class PocketProvider:
