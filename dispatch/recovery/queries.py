@@ -84,7 +84,7 @@ def _shape(
     def when(step: Step) -> str | None:
         return next((_at(one.at) for one in recovery.steps if one.step is step), None)
 
-    late = _lateness(order, now)
+    late = lateness(order, now)
     return {
         "id": str(recovery.id),
         "order": order.ref,
@@ -114,7 +114,7 @@ def _shape(
     }
 
 
-def _lateness(order: Order, now: datetime) -> timedelta | None:
+def lateness(order: Order, now: datetime) -> timedelta | None:
     """How late it was, or is by now; None for an order that will not come any more."""
     if order.delivered_at is None and order.closed_at is not None:
         return None

@@ -16,7 +16,7 @@ from ..messaging.tables import OutgoingText
 from ..orders.tables import Heartbeat
 from ..staff.rules import Role
 from ..staff.tables import Staff
-from . import guide, queue_view, words
+from . import guide, queue_view, recovery_view, words
 
 SILENCE = timedelta(seconds=60)
 A_DAY = timedelta(hours=24)
@@ -39,6 +39,7 @@ def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     found = [
         _silence(session, now),
         _outage(session, now),
+        _unsorry(session, now),
         _queue(session, now, settings),
         _held(session, now),
         _budget(session, now, settings),
@@ -70,6 +71,11 @@ def _silence(session: Session, now: datetime) -> Bar | None:
 def _outage(session: Session, now: datetime) -> Bar | None:
     trouble = queue_view.trouble_words(session, now)
     return Bar(text=trouble, link="/texts?state=queued", link_text="What waits") if trouble else None
+
+
+def _unsorry(session: Session, now: datetime) -> Bar | None:
+    waiting = recovery_view.waiting_words(session, now)
+    return Bar(text=waiting, link="/recoveries", link_text="Who waits") if waiting else None
 
 
 def _queue(session: Session, now: datetime, settings: Settings) -> Bar | None:

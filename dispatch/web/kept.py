@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 # The token of the old session is of no use in the new one; what a page keeps for itself is not shown to people.
 NOT_KEPT = "csrf_token"
-HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save", "once"}
+HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save", "once", "step"}
 LABELS = {"item": "what", "when": "by when", "promise": "promised by", "travel": "minutes to get there"}
 MOST = 60_000
 

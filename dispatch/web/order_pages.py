@@ -18,6 +18,7 @@ from .auth import current_runtime as runtime
 from .forms import Complaints, local_field, local_instant, number
 from .line_forms import TypedChange, field_names, is_changed, shown_rows, typed_rows, wanted_lines
 from .order_view import order_page
+from .recovery_view import FORM_FIELDS, recovery_part
 from .sessions import me, now, signed_in
 from .tables import Access
 from .undo_pages import NO_UNDO, said, undo_of
@@ -26,7 +27,7 @@ Refusal = Invalid | StaleVersion | MoveNotAllowed | Conflict
 # In the order in which they stand on the page.
 FIELDS = (
     "staff_id", "pin_on", "pin", "kept_until", "supplier", "ready_at", "by", "why_not", "note", "reason", "address",
-    "travel", "promised_by", "why",
+    "travel", "promised_by", "why", *FORM_FIELDS,
 )  # fmt: skip
 NAMES = {"address.text": "address", "travel_minutes": "travel", "lines": "item-0"}
 
@@ -62,6 +63,7 @@ def _page(ref: str, refusal: Refusal | None = None, *, more: bool = False) -> Re
     errors, changes, mine, status = Complaints(), [], [], 200
     with runtime().db.snapshot() as session:
         page = order_page(session, ref, now(), runtime().links)
+        page |= recovery_part(session, find_order(session, ref), page["place"], runtime().links)
     rows = typed_rows(request.form) if "item" in request.form else shown_rows(page["order"]["lines"])
     if isinstance(refusal, Invalid):
         errors, status = Complaints.of(refusal.errors, [*FIELDS, *field_names(rows)], NAMES), 422

@@ -22,6 +22,7 @@ from . import (
     order_pages,
     people_pages,
     plan_pages,
+    recovery_pages,
     report_pages,
     search_page,
     settings_pages,
@@ -40,7 +41,7 @@ A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
 ROOMS = (
     login, setup, board, search_page, intake, together, order_pages, desk_pages, undo_pages, offer_pages, call_pages,
-    plan_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
+    plan_pages, recovery_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
     settings_pages, access_pages, import_pages, me_pages, wording_pages,
 )  # fmt: skip
 

@@ -1,0 +1,226 @@
+"""Broken promises at the desk: sorry first, then the fix; what was told early; whom we still owe, and how it ended."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from dispatch import care
+from dispatch.escalation.service import tend
+from dispatch.messaging.tables import OutgoingText
+from dispatch.orders.rules import Move
+from dispatch.orders.service import find_order
+from dispatch.promise import service as promise
+from dispatch.recovery.queries import list_recoveries
+from dispatch.recovery.service import tend_case
+from dispatch.web.tables import Access
+from tests import factories
+from tests.web.test_pages_kit import Desk, desk, let_in
+
+__all__ = ["desk"]
+PHONE = "+447700900777"
+WAS = re.compile(r'name="was" value="([^"]+)"')
+DRAFT = re.compile(r'<textarea id="empathise_text"[^>]*>([^<]*)</textarea>')
+
+
+def links(desk: Desk) -> object:
+    return desk.app.extensions["dispatch"].links
+
+
+def look(desk: Desk, ref: str) -> None:
+    """What the watch round does with an order."""
+    runtime = desk.app.extensions["dispatch"]
+    with desk.db.transaction() as session:
+        number = find_order(session, ref).id
+        tend(session, number, desk.clock.now(), links=runtime.links, care=care.at_each_look(runtime.links))
+
+
+def take(desk: Desk, *, minutes: int = 30, **more: object) -> str:
+    now = desk.clock.now()
+    with desk.db.transaction() as session:
+        details = {"customer_phone": PHONE, "customer_name": "Dev Rao", "sku": "atlas", **more}
+        return factories.make_order(session, now, now + timedelta(minutes=minutes), **details).ref
+
+
+def broken(desk: Desk, **more: object) -> str:
+    """An order whose promise has passed a minute ago."""
+    ref = take(desk, **more)
+    desk.clock.advance(minutes=31)
+    look(desk, ref)
+    return ref
+
+
+@pytest.fixture
+def ref(desk: Desk) -> str:
+    return broken(desk, reason="exam tomorrow")
+
+
+def case_id(desk: Desk, ref: str) -> str:
+    with desk.db.snapshot() as session:
+        return str(list_recoveries(session, desk.clock.now(), order=ref)[0][0]["id"])
+
+
+def page(desk: Desk, ref: str) -> str:
+    return html.unescape(desk.get(f"/orders/{ref}").text)
+
+
+def step(desk: Desk, ref: str, name: str, **form: str) -> TestResponse:
+    """Send one form of the case, as the page stands now."""
+    shown = desk.get(f"/orders/{ref}").text
+    found = WAS.search(shown)
+    given = {"step": name, "was": found.group(1) if found else "", **form}
+    return desk.post(f"/orders/{ref}/recoveries/{case_id(desk, ref)}", given, page=f"/orders/{ref}")
+
+
+def texts(desk: Desk) -> list[str]:
+    with desk.db.snapshot() as session:
+        query = select(OutgoingText.body).where(OutgoingText.to_phone == PHONE).order_by(OutgoingText.id)
+        return [body for body in session.scalars(query) if "Kala Books" in body or "sorry" in body]
+
+
+def deliver(desk: Desk, ref: str) -> None:
+    with desk.db.transaction() as session:
+        promise.move(session, ref, Move.DELIVER, desk.clock.now(), actor="desk")
+    look(desk, ref)
+
+
+def test_from_sorry_to_how_it_ended(desk: Desk, ref: str) -> None:
+    shown = page(desk, ref)
+    assert "The promise is broken" in shown
+    assert "They had told us: exam tomorrow." in shown
+    assert "Our own words go out by themselves at 14:41, in 10 min" in shown
+    draft = html.unescape(DRAFT.findall(desk.get(f"/orders/{ref}").text)[0])
+    assert "exam tomorrow" in draft
+    assert "We are sorry" in draft
+    assert step(desk, ref, "empathise", empathise_text=f"{draft} Really.").status_code == 303
+    assert texts(desk)[-1].endswith("Really.")
+    shown = page(desk, ref)
+    assert "Said sorry by text" in shown
+    assert "Offer this fix" in shown
+    form = {"offer_fix_by": "2026-11-24T15:30", "fault": "ours", "goodwill_ours": "a call from the founder"}
+    answer = step(desk, ref, "offer_fix", **form, goodwill_customer="a kind call")
+    assert answer.headers["Location"].endswith("#recovery")
+    assert "by 15:30" in texts(desk)[-1]
+    assert "a call from the founder" in texts(desk)[-1]
+    assert "To be there by today 15:30" in page(desk, ref)
+    deliver(desk, ref)
+    assert "How this story ended" not in page(desk, ref)
+    assert step(desk, ref, "confirm", confirm_text="lovely").status_code == 303
+    shown = page(desk, ref)
+    assert 'How this story ended <span class="tag">R5</span>' in shown
+    assert "We said sorry first, fixed it, and the customer confirmed it." in shown
+    assert "They say it is not good" in shown
+
+
+def test_a_fix_before_sorry_is_not_offered_and_a_forged_one_says_what_is_allowed(desk: Desk, ref: str) -> None:
+    before = len(texts(desk))
+    shown = page(desk, ref)
+    assert 'value="offer_fix"' not in shown
+    assert 'value="fixed"' not in shown
+    for name in ("offer_fix", "fixed", "confirm", "reopen"):
+        answer = step(desk, ref, name, offer_fix_text="Ravi brings it himself")
+        assert answer.status_code == 409
+        assert "You can now say sorry." in answer.text
+    assert len(texts(desk)) == before
+
+
+def test_what_was_typed_is_kept_when_it_is_refused(desk: Desk, ref: str) -> None:
+    answer = step(desk, ref, "empathise", empathise_text="Sorry, it will never happen again")
+    assert answer.status_code == 422
+    assert ">Sorry, it will never happen again</textarea>" in answer.text
+    assert 'class="error" id="empathise_text-hint"' in answer.text
+    answer = step(desk, ref, "call", call_text="He was &lt;kind&gt;")
+    assert (answer.status_code, 'class="error" id="call_by-hint"' in answer.text) == (422, True)
+    assert "He was &amp;lt;kind" in answer.text
+    assert step(desk, ref, "call", call_by="1", call_text="He understood.").status_code == 303
+    assert "Phoned and said sorry" in page(desk, ref)
+
+
+def test_of_two_who_say_sorry_the_second_sees_the_first(desk: Desk, ref: str) -> None:
+    form = {"empathise_text": "I am so sorry about your evening, Dev", "was": "opened.0"}
+    assert step(desk, ref, "empathise", **form).status_code == 303
+    sent = len(texts(desk))
+    answer = step(desk, ref, "empathise", **form, seen="0")
+    assert answer.status_code == 412
+    assert "somebody was here before you" in answer.text
+    assert "You had typed: “I am so sorry about your evening, Dev”" in answer.text
+    assert len(texts(desk)) == sent
+    offer = {"offer_fix_text": "Ravi brings it himself", "was": "empathised.1"}
+    assert [step(desk, ref, "offer_fix", **offer).status_code for _ in range(2)] == [303, 412]
+
+
+def test_a_complaint_opens_a_case_by_hand_and_earlier_failures_are_shown_first(desk: Desk, ref: str) -> None:
+    other = take(desk)
+    deliver(desk, other)
+    path = f"/orders/{other}/recoveries"
+    empty = desk.post(path, {"complaint": " "}, page=f"/orders/{other}")
+    assert (empty.status_code, 'id="complaint-hint"' in empty.text) == (422, True)
+    assert (
+        desk.post(path, {"complaint": "torn <b>cover</b>", "fault": "supplier"}, page=f"/orders/{other}").status_code
+        == 303
+    )
+    shown = desk.get(f"/orders/{other}").text
+    assert "“torn &lt;b&gt;cover&lt;/b&gt;”" in shown
+    assert shown.index("We let them down before: a broken promise") < shown.index("Send this apology")
+    assert "The customer complained</summary>" not in shown
+    assert desk.post(path, {"complaint": "and wet"}, page=f"/orders/{other}").status_code == 409
+
+
+def test_a_customer_who_reads_hindi_is_apologised_to_in_hindi(desk: Desk) -> None:
+    ref = broken(desk, customer_language="hi")
+    shown = desk.get(f"/orders/{ref}").text
+    assert '<textarea id="empathise_text" name="empathise_text" rows="4" maxlength="1000" lang="hi"' in shown
+    assert "हमें खेद है" in shown
+
+
+def test_a_customer_who_cannot_be_texted_is_phoned(desk: Desk) -> None:
+    ref = broken(desk, customer_phone="+442079460000")
+    shown = desk.get(f"/orders/{ref}").text
+    assert "Send this apology" not in shown
+    assert "Phoned, and said sorry" in shown
+
+
+def test_readers_look_and_do_nothing(desk: Desk, ref: str) -> None:
+    let_in(desk.db, desk.clock, desk.browser, Access.READER)
+    shown = page(desk, ref)
+    assert "The promise is broken" in shown
+    assert "Send this apology" not in shown
+    assert "The customer complained</summary>" not in shown
+    assert desk.get("/recoveries").status_code == 200
+    paths = [f"/orders/{ref}/recoveries", f"/orders/{ref}/recoveries/{case_id(desk, ref)}", f"/orders/{ref}/heads-up"]
+    for path in paths:
+        assert desk.post(path, {"complaint": "x", "step": "call", "choice": "wait"}, page="/").status_code == 403
+        assert desk.browser.post(path, data={"complaint": "x"}).status_code == 400
+
+
+def test_the_list_has_the_soonest_first_and_the_board_says_who_waits(desk: Desk, ref: str) -> None:
+    assert "1 customer waits for a word of sorry; in 10 min our own words go out." in desk.get("/").text
+    desk.clock.advance(minutes=4)
+    later = broken(desk, customer_phone="+447700900778", minutes=4)
+    with desk.db.transaction() as session:
+        tend_case(session, int(case_id(desk, ref)), desk.clock.now(), links=desk.app.extensions["dispatch"].links)
+    shown = desk.get("/recoveries").text
+    assert shown.index(f"/orders/{later}#recovery") < shown.index(f"/orders/{ref}#recovery")
+    assert "Nothing has been made good yet" in desk.get("/recoveries?state=closed").text
+    step(desk, ref, "fixed")
+    step(desk, ref, "confirm")
+    assert f"/orders/{ref}#recovery" not in desk.get("/recoveries").text
+    assert f"/orders/{ref}#recovery" in desk.get("/recoveries?state=closed").text
+
+
+def test_nobody_waits(desk: Desk) -> None:
+    assert "We owe nobody a word." in desk.get("/recoveries").text
+    assert "word of sorry" not in desk.get("/").text
+    assert 'id="recovery"' not in desk.get(f"/orders/{desk.ref}").text
+
+
+def test_a_case_of_another_order_is_not_found(desk: Desk, ref: str) -> None:
+    path = f"/orders/{desk.ref}/recoveries/{case_id(desk, ref)}"
+    form = {"step": "call", "call_by": "1", "was": "opened.0"}
+    assert desk.post(path, form, page=f"/orders/{ref}").status_code == 404
+    assert desk.post(f"/orders/{ref}/recoveries/{case_id(desk, ref)}", {"step": "fly"}, page="/").status_code == 422
