@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
 from ..foundation.types import parse_phone
+from ..messaging.phrase_rules import LANGUAGE_NAMES, Language, language_of
 from ..orders.branches import get_branch
 from ..orders.callers import Caller, known_caller
 from ..orders.rules import Proof, Substitution
@@ -51,6 +52,9 @@ VERDICTS = {
 # The colours of the levels, and a refusal has the level's own.
 LOOKS = {Verdict.YES: Level.ON_TRACK, Verdict.YES_IF: Level.WATCH}
 NEVER = "No way to promise it"
+
+# Known customers keep theirs, unless it is said.
+LANGUAGES = [("", "as last time, else English"), *((one.value, name) for one, name in LANGUAGE_NAMES.items())]
 
 WAITING = {
     "level": "waiting",
@@ -97,6 +101,7 @@ def _form(
         least=local_field(now(), branch.timezone),
         wishes=[(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
         proofs=[(proof.value, words.PROOFS[proof]) for proof in Proof],
+        languages=LANGUAGES,
         caller=caller,
         verdict=verdict(session, typed, branch) if request.method == "POST" else WAITING,
     )
@@ -118,7 +123,8 @@ def take_order() -> ResponseReturnValue:
         with runtime().db.transaction() as session:
             branch = get_branch(session, request.form.get("branch", MAIN))
             new = read_order(session, typed, branch, now(), region=region)
-            new = replace(new, external_id=_mark(typed))
+            spoken = _language(typed, _caller(session, branch))
+            new = replace(new, external_id=_mark(typed), customer_language=spoken)
             order, is_new = promise.place(session, new, now(), actor=me().actor, region=region)
             ref = order.ref
     except Invalid as error:
@@ -127,6 +133,14 @@ def take_order() -> ResponseReturnValue:
             return _form(session, typed, errors=errors, status=422)
     flash(f"{ref} is taken. The clock runs." if is_new else f"{ref} was taken a moment ago; it is not taken twice.")
     return redirect(f"/orders/{ref}", 303)
+
+
+def _language(typed: TypedOrder, caller: Caller | None) -> str:
+    """What was chosen; else what this customer was spoken to in the last time, or English."""
+    chosen = typed.plain["language"]
+    if chosen in set(Language):
+        return chosen
+    return caller.language if caller else Language.EN.value
 
 
 def _mark(typed: TypedOrder) -> str | None:
@@ -169,7 +183,9 @@ def caller_view(caller: Caller | None, timezone: str) -> dict[str, str]:
     if caller.failed_last is not None:
         what = "that was late" if caller.orders == 1 else f"{caller.failed} of these came late, or not at all"
         failed = f"{what}, the last promised for {words.when_words(caller.failed_last, timezone, now=now())}"
-    said = f"{caller.name} has ordered {times}{'; ' if failed else ''}{failed}."
+    language = language_of(caller.language)
+    reads = "" if language is Language.EN else f" Our texts to them are in {LANGUAGE_NAMES[language]}."
+    said = f"{caller.name} has ordered {times}{'; ' if failed else ''}{failed}.{reads}"
     return {"name": caller.name, "address": caller.address, "text": said, "is_warning": "yes" if failed else ""}
 
 

@@ -22,7 +22,7 @@ from ..promise.quotes import Question
 from . import words
 from .forms import local_instant, number
 
-PLAIN = ("phone", "name", "address", "reason", "promise", "when", "proof", "travel")
+PLAIN = ("phone", "name", "address", "language", "reason", "promise", "when", "proof", "travel")
 # From the names of the API to those of the form.
 NAMES = {
     "customer.phone": "phone",

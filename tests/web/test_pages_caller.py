@@ -9,6 +9,7 @@ from dispatch.foundation.db import Database
 from dispatch.orders.branches import get_branch
 from dispatch.orders.callers import Caller, known_caller
 from dispatch.orders.rules import Move
+from dispatch.orders.service import find_order
 from dispatch.promise import service as promise
 from tests import factories
 from tests.web.test_pages_kit import Desk, desk
@@ -67,3 +68,20 @@ def test_a_known_number_fills_in_name_and_address_without_a_script(desk: Desk) -
     assert "ordered once; that was late, the last promised for today 14:10." in text
     assert 'data-address="12 Lake Road"' in text
     assert "data-name" not in desk.post("/orders/caller", {"phone": "+447700900778"}, page="/orders/new").text
+
+
+def test_a_customer_is_written_to_as_chosen_and_the_next_time_as_before(desk: Desk) -> None:
+    form = {"phone": PHONE, "name": "Dev Rao", "address": "Hostel 4", "item": "Atlas", "when": "2026-11-24T19:00"}
+
+    def take(**more: str) -> str:
+        answer = desk.post("/orders/new", {**form, **more, "save": "1"}, page="/orders/new")
+        assert answer.status_code == 303, answer.text
+        with desk.db.snapshot() as session:
+            return find_order(session, answer.headers["Location"].rsplit("/", 1)[1]).customer_language
+
+    assert take(item="Physics 2") == "en"
+    assert take(language="hi") == "hi"
+    assert take(language="") == "hi"
+    assert take(language="xx", reason="a gift") == "hi"
+    known = desk.post("/orders/caller", {"phone": PHONE}, page="/orders/new").text
+    assert "Our texts to them are in हिन्दी." in known
