@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -28,10 +29,6 @@ WAS = re.compile(r'name="was" value="([^"]+)"')
 DRAFT = re.compile(r'<textarea id="empathise_text"[^>]*>([^<]*)</textarea>')
 
 
-def links(desk: Desk) -> object:
-    return desk.app.extensions["dispatch"].links
-
-
 def look(desk: Desk, ref: str) -> None:
     """What the watch round does with an order."""
     runtime = desk.app.extensions["dispatch"]
@@ -40,14 +37,14 @@ def look(desk: Desk, ref: str) -> None:
         tend(session, number, desk.clock.now(), links=runtime.links, care=care.at_each_look(runtime.links))
 
 
-def take(desk: Desk, *, minutes: int = 30, **more: object) -> str:
+def take(desk: Desk, *, minutes: int = 30, **more: Any) -> str:
     now = desk.clock.now()
     with desk.db.transaction() as session:
         details = {"customer_phone": PHONE, "customer_name": "Dev Rao", "sku": "atlas", **more}
         return factories.make_order(session, now, now + timedelta(minutes=minutes), **details).ref
 
 
-def broken(desk: Desk, **more: object) -> str:
+def broken(desk: Desk, **more: Any) -> str:
     """An order whose promise has passed a minute ago."""
     ref = take(desk, **more)
     desk.clock.advance(minutes=31)
