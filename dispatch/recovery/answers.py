@@ -18,6 +18,7 @@ from ..orders.service import lock_order, record
 from ..orders.tables import Order
 from ..procurement.substitution_rules import NEITHER, NO_WORDS, read_choice
 from . import wording
+from .case import live_case
 from .rules import Stage, Step
 from .service import Taken, take_step
 from .tables import Recovery, Survey
@@ -36,9 +37,14 @@ class Answered:
 
 
 def asked_case(session: Session, order_id: int) -> Recovery | None:
-    """The case of an order of which its customer may say whether it is good: the newest that was fixed."""
-    query = select(Recovery).where(Recovery.order_id == order_id, Recovery.stage.in_(ANSWERABLE))
-    return session.scalars(query.order_by(Recovery.id.desc()).limit(1)).first()
+    """The case of an order of which its customer may say whether it is good: the live one, else the newest.
+
+    None while that one waits for us: an older one is not what they mean.
+    """
+    query = select(Recovery).where(Recovery.order_id == order_id, Recovery.stage != Stage.AVERTED)
+    newest = query.order_by(Recovery.closed_at.is_not(None), Recovery.id.desc()).limit(1)
+    recovery = session.scalars(newest).first()
+    return recovery if recovery is not None and recovery.stage in ANSWERABLE else None
 
 
 ANSWERABLE = (Stage.FIXED, Stage.CONFIRMED, Stage.UNCONFIRMED)
@@ -53,6 +59,8 @@ def answer(
     """
     order = lock_order(session, order_id=order_id)
     recovery = asked_case(session, order.id)
+    if recovery is None and not is_good and _said_no(session, order, said, now):
+        return Answered(text=wording.thanks_reopened(), is_new=False)
     if recovery is None:
         raise NotFound("We have asked nothing like that. If something is not right, please call us.")
     step = Step.CONFIRM if is_good else Step.REOPEN
@@ -65,6 +73,19 @@ def answer(
         words = f"The customer says that it is not good.{note} Somebody must phone them."
         record(session, order, "phone_customer", words, at=now, actor=order.customer_name)
     return Answered(text=text, is_new=True)
+
+
+def _said_no(session: Session, order: Order, said: str | None, now: datetime) -> bool:
+    """Whether they have said so already, and we are at it: a second tap, or the same page in another tab.
+
+    Other words than before are kept.
+    """
+    live = live_case(session, order.id)
+    noes = [step for step in live.steps if step.step is Step.REOPEN] if live else []
+    mine = [step.text for step in noes if step.actor == order.customer_name[:100]]
+    if mine and said and said not in mine:
+        record(session, order, "customer_wrote", f"The customer wrote: “{said}”", at=now, actor=order.customer_name)
+    return bool(mine)
 
 
 def answer_by_text(session: Session, text: InboundText, now: datetime, *, links: Links) -> Reaction | None:

@@ -145,6 +145,12 @@ def awake(at: datetime, timezone: str) -> datetime:
     return datetime.combine(day, DAY_BEGINS, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
+def night_after(at: datetime, timezone: str) -> datetime:
+    """Until when a text that leaves at `at`, by day, is of use: one that is held up must not ring at night."""
+    zone = ZoneInfo(timezone)
+    return datetime.combine(at.astimezone(zone).date(), DAY_ENDS, tzinfo=zone).astimezone(UTC)
+
+
 # --- goodwill --------------------------------------------------------------------------------------------------------
 
 MEDIUM_AFTER, LARGE_AFTER = timedelta(minutes=30), timedelta(hours=3)

@@ -108,7 +108,7 @@ def _check(session: Session, order: Order, taken: Taken, now: datetime) -> None:
     complaints: list[FieldError] = []
     if taken.staff_id is not None:
         active_person(session, taken.staff_id, field="by")
-    complaint = wording.complaint_about(taken.text, taken.step) if taken.text and not _is_call(taken) else None
+    complaint = wording.complaint_about(taken.text, taken.step) if taken.text and _is_sent(taken) else None
     if complaint:
         complaints.append(FieldError("text", complaint))
     if taken.step is Step.EMPATHISE:
@@ -121,6 +121,11 @@ def _check(session: Session, order: Order, taken: Taken, now: datetime) -> None:
         complaints.append(FieldError("by", "is missing: by when will it be made good?"))
     if complaints:
         raise Invalid.of(complaints)
+
+
+def _is_sent(taken: Taken) -> bool:
+    """Whether its text goes to the customer. What they say themselves is never found fault with: "never again!"."""
+    return taken.step not in (Step.CONFIRM, Step.REOPEN) and not _is_call(taken)
 
 
 def _is_call(taken: Taken) -> bool:

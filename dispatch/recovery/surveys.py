@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -18,13 +18,12 @@ from ..orders.tables import Order
 from ..orders.telling import language, worded
 from ..orders.wording import first_name
 from .endings import Ending
-from .rules import SURVEY_AFTER, SURVEY_AGAIN, Cause, awake
+from .rules import SURVEY_AFTER, SURVEY_AGAIN, Cause, awake, night_after
 from .stories import told_of
 from .tables import Survey
 from .wording import Told, survey
 
 DESERVES = (Ending.R1, Ending.R2, Ending.R5)
-USEFUL_FOR = timedelta(hours=12)
 
 
 def plan_survey(session: Session, order: Order, now: datetime) -> None:
@@ -64,7 +63,7 @@ def tend_survey(session: Session, order_id: int, now: datetime, *, links: Links)
             to_phone=order.customer_phone,
             body=worded(session, order, survey(_told(order, links), language(order))),
             order_id=order.id,
-            useful_until=now + USEFUL_FOR,
+            useful_until=night_after(now, order.branch.timezone),
         )
         row.outbox_id = enqueue(session, draft, now)
     return True

@@ -14,6 +14,7 @@ from dispatch.foundation.db import once_more
 from dispatch.foundation.errors import Conflict, Invalid, MoveNotAllowed, NotFound
 from dispatch.messaging.rules import Channel
 from dispatch.messaging.service import opt_out
+from dispatch.messaging.tables import OutgoingText
 from dispatch.orders.rules import Status
 from dispatch.orders.service import find_order
 from dispatch.orders.timetable import rearm
@@ -220,13 +221,49 @@ def test_no_reopens_and_somebody_phones(shop: World) -> None:
     # Other words are for people to read.
     arjun.replies("Well, the cover").expects("We read every word")
     assert (case(shop, ref)["stage"], shop.events(ref).count("customer_wrote")) == ("fixed", 1)
-    arjun.replies("No, the cover is torn").expects("Somebody of us will phone you")
+    # What the customer says is not read over as our own words are.
+    arjun.replies("No, the cover is torn. Never again!").expects("Somebody of us will phone you")
     assert (case(shop, ref)["stage"], ending(shop, ref)) == ("empathised", "R4")
     assert "phone_customer" in shop.events(ref)
-    assert case(shop, ref)["steps"][-1]["text"] == "No, the cover is torn"
+    assert case(shop, ref)["steps"][-1]["text"] == "No, the cover is torn. Never again!"
     # What was fixed by hand is asked at once.
     take(shop, ref, "fixed", text="A new copy is at your door.")
     customer(shop, own="A new copy is at your door. Is everything good now?")
+
+
+def test_the_customer_s_word_is_about_the_case_that_is_open(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.move(ref, "deliver")
+    shop.tick()
+    first, number = int(case(shop, ref)["id"]), shop.order_row(ref).id
+
+    def say(*, is_good: bool, said: str | None = None) -> bool:
+        return shop.do(
+            lambda s: answer(s, number, shop.now, is_good=is_good, links=shop.runtime.links, said=said)
+        ).is_new
+
+    assert say(is_good=True)
+    shop.do(lambda s: complain(s, ref, "the cover is torn", shop.now, actor="desk"))
+    take(shop, ref, "empathise", text="I am so sorry, Arjun")
+    # While the newer one waits for us, nothing is said about the older one.
+    with pytest.raises(NotFound):
+        say(is_good=True)
+    take(shop, ref, "fixed", text="A new copy is at your door.")
+    assert [say(is_good=False, said="torn"), say(is_good=False, said="torn"), say(is_good=False, said="wet, too")] == [
+        True,
+        False,
+        False,
+    ]
+    assert (shop.events(ref).count("recovery_reopened"), shop.events(ref).count("customer_wrote")) == (1, 1)
+    take(shop, ref, "fixed", text="Another one is at your door.")
+    assert say(is_good=True)
+    # The older one is opened once more: then it is that one.
+    for step in ("reopen", "fixed"):
+        taken = Taken(step=Step(step), actor="desk", text="here it is")
+        shop.do(lambda s, taken=taken: take_step(s, first, taken, shop.now, links=shop.runtime.links))
+    assert say(is_good=True)
+    assert not cases(shop, State.OPEN)
 
 
 def test_a_promise_that_is_only_feared_lost_needs_no_apology_once_it_is_safe(shop: World) -> None:
@@ -349,6 +386,9 @@ def test_how_was_it_once_by_day_and_not_too_often(shop: World) -> None:
     shop.advance(minutes=150)
     assert shop.phones.find(shop.numbers[ARJUN], ["how was it"]) is None
     assert {row.withheld for row in shop.look(select(Survey))} == {None, "they were asked lately"}
+    # What a provider that is down holds up is not asked at night.
+    asked = [row for row in shop.look(select(OutgoingText)) if "how was it" in row.body]
+    assert [row.useful_until for row in asked] == [shop.at("21:00")]
 
 
 # --- races, repeats, and what is forgotten ---------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from dispatch.recovery.rules import (
     awake,
     next_stage,
     next_step_at,
+    night_after,
     size_of,
     state_of,
     suggestions,
@@ -103,6 +104,7 @@ def test_what_happens_by_itself_and_when(stage: Stage, fix_by: datetime | None, 
 def test_nobody_is_woken(at: str, then: str) -> None:
     instant, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (at, then))
     assert awake(instant, "Asia/Kolkata") == expected
+    assert night_after(expected, "Asia/Kolkata") == expected.replace(hour=15, minute=30)
 
 
 def test_goodwill_grows_with_the_harm_and_is_never_asked_of_the_customer() -> None:
