@@ -12,6 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from dispatch import care
+from dispatch.customers.tables import HeadsUp
 from dispatch.escalation.service import tend
 from dispatch.messaging.tables import OutgoingText
 from dispatch.orders.rules import Move
@@ -214,6 +215,28 @@ def test_nobody_waits(desk: Desk) -> None:
     assert "We owe nobody a word." in desk.get("/recoveries").text
     assert "word of sorry" not in desk.get("/").text
     assert 'id="recovery"' not in desk.get(f"/orders/{desk.ref}").text
+
+
+def told_early(desk: Desk) -> str:
+    """An order of which its customer has just heard that it may be late."""
+    ref, now = take(desk, minutes=59), desk.clock.now()
+    with desk.db.transaction() as session:
+        order = find_order(session, ref)
+        by, later = order.promised_by, order.promised_by + timedelta(minutes=45)
+        choices = ["wait", "later", "cancel"]
+        session.add(HeadsUp(order_id=order.id, made_at=now, promised_by=by, proposed_at=later, choices=choices))
+    return ref
+
+
+def test_what_was_told_early_and_what_they_said_on_the_phone(desk: Desk) -> None:
+    ref = told_early(desk)
+    shown = page(desk, ref)
+    assert "Told early" in shown
+    assert "On offer: wait for it, have it by today 15:44, do without it." in shown
+    assert desk.post(f"/orders/{ref}/heads-up", {"choice": "fly"}, page=f"/orders/{ref}").status_code == 422
+    assert desk.post(f"/orders/{ref}/heads-up", {"choice": "later"}, page=f"/orders/{ref}").status_code == 303
+    assert "They want to <strong>have it by today 15:44</strong>" in page(desk, ref)
+    assert desk.post(f"/orders/{ref}/heads-up", {"choice": "cancel"}, page=f"/orders/{ref}").status_code == 409
 
 
 def test_a_case_of_another_order_is_not_found(desk: Desk, ref: str) -> None:
