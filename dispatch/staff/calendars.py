@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import recurring_ical_events
+from dateutil.rrule import rrulestr
 
 from ..foundation.errors import Invalid
 
@@ -18,6 +19,9 @@ MOST_EVENTS, MOST_SHIFTS = 2000, 2000
 # Nobody's shifts begin every minute: an event that does would be written out a million times.
 TOO_OFTEN = {"SECONDLY", "MINUTELY", "HOURLY"}
 TOO_FINE = {"BYSECOND", "BYMINUTE", "BYHOUR"}
+# A rule is followed day by day from its first day on, and one that never comes true till the year 9999, where the
+# library stops: a million days take some seconds. The calendar is the same again after 400 years.
+MOST_DAYS, CYCLE, LAST_YEAR, LEAST_YEARS = 1_000_000, 400, 9999, 40
 BEGIN = "BEGIN:VEVENT"
 ADDRESS = re.compile(r"^(mailto|tel|sms):", re.IGNORECASE)
 
@@ -86,10 +90,11 @@ def _lines(raw: bytes) -> list[int]:
 
 def _complaint(event: Any) -> str | None:
     summary = _summary(event)
-    rules = event.get("RRULE") or []
-    for rule in rules if isinstance(rules, list) else [rules]:
+    for rule in _rules(event):
         if TOO_OFTEN & {str(each).upper() for each in rule.get("FREQ", [])} or TOO_FINE & set(rule.keys()):
             return f"“{summary}” repeats within a day: give the shifts of each day"
+        if any(each < 1 for each in rule.get("INTERVAL", [])):
+            return f"“{summary}” repeats every 0 days: give 1 or more"
     try:
         has_hours = isinstance(event.start, datetime) and isinstance(event.end, datetime)
     except Exception:
@@ -98,12 +103,51 @@ def _complaint(event: Any) -> str | None:
     return None if has_hours else f"“{summary}” has a day and no hours: say from when to when"
 
 
+def _rules(event: Any) -> list[Any]:
+    rules = event.get("RRULE") or []
+    return rules if isinstance(rules, list) else [rules]
+
+
+def _check_work(events: list[Any], end: datetime) -> None:
+    """Raises Invalid when following all rules would take minutes, as somebody's mistake or on purpose."""
+    days = 0
+    for event in events:
+        for rule in _rules(event):
+            days += _days_followed(event, rule, end) + _days_to_first(event, rule)
+            if days > MOST_DAYS:
+                raise Invalid("file", "repeats events since too long ago: export the coming weeks only")
+
+
+def _days_followed(event: Any, rule: Any, end: datetime) -> int:
+    """From its first day to the end of the span, or of the rule; a weekly one goes in steps of seven."""
+    until = [each.date() if isinstance(each, datetime) else each for each in rule.get("UNTIL", [])]
+    days: int = max((min([end.date(), *until]) - event.start.date()).days, 0)
+    return days // 7 if str(rule.get("FREQ", [""])[0]).upper() == "WEEKLY" else days
+
+
+def _days_to_first(event: Any, rule: Any) -> int:
+    """How long a rule is followed before it comes true; looked for near the last year, so that it soon ends.
+
+    Raises Invalid for one that never does.
+    """
+    year = event.start.year + (LAST_YEAR - LEAST_YEARS - event.start.year) // CYCLE * CYCLE
+    start = event.start.replace(year=year, tzinfo=None)
+    plain: Any = icalendar.vRecur({key: value for key, value in rule.items() if key not in {"COUNT", "UNTIL"}})
+    first = next(iter(rrulestr(plain.to_ical().decode(), dtstart=start)), None)
+    if first is None:
+        raise Invalid("file", f"has an event that never comes true: “{_summary(event)}”")
+    return int((first - start).days)
+
+
 def _written_out(
     calendar: icalendar.Calendar, where: dict[str, int], *, zone: ZoneInfo, start: datetime, end: datetime
 ) -> list[Event]:
     try:
+        _check_work(calendar.walk("VEVENT"), end)
         found = recurring_ical_events.of(calendar, components=["VEVENT"]).between(start, end)
         shifts = sorted(_shifts(found, where, zone))
+    except Invalid:
+        raise
     except Exception as error:
         # As above: a rule that contradicts itself, a zone that nobody knows.
         raise Invalid("file", "has an event whose times can't be read: export it again") from error

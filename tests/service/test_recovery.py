@@ -231,6 +231,11 @@ def test_no_reopens_and_somebody_phones(shop: World) -> None:
     customer(shop, own="A new copy is at your door. Is everything good now?")
 
 
+def again_about(shop: World, number: int, step: Step) -> None:
+    taken = Taken(step=step, actor="desk", text="here it is")
+    shop.do(lambda session: take_step(session, number, taken, shop.now, links=shop.runtime.links))
+
+
 def test_the_customer_s_word_is_about_the_case_that_is_open(shop: World) -> None:
     ref = broken(shop)
     shop.advance(minutes=10)
@@ -259,9 +264,8 @@ def test_the_customer_s_word_is_about_the_case_that_is_open(shop: World) -> None
     take(shop, ref, "fixed", text="Another one is at your door.")
     assert say(is_good=True)
     # The older one is opened once more: then it is that one.
-    for step in ("reopen", "fixed"):
-        taken = Taken(step=Step(step), actor="desk", text="here it is")
-        shop.do(lambda s, taken=taken: take_step(s, first, taken, shop.now, links=shop.runtime.links))
+    for step in (Step.REOPEN, Step.FIXED):
+        again_about(shop, first, step)
     assert say(is_good=True)
     assert not cases(shop, State.OPEN)
 

@@ -86,12 +86,28 @@ def test_whom_it_may_be_for(lines: tuple[str, ...], names: tuple[tuple[str, ...]
     [
         (event("SUMMARY:Ravi", "RRULE:FREQ=SECONDLY"), "repeats within a day"),
         (event("SUMMARY:Ravi", "RRULE:FREQ=DAILY;BYSECOND=1,2,3"), "repeats within a day"),
+        (event("SUMMARY:Ravi", "RRULE:FREQ=DAILY;INTERVAL=0"), "every 0 days"),
         (event("SUMMARY:Ravi").replace("DTSTART:", "DTSTART;VALUE=DATE:").replace("T100000", ""), "say from when"),
     ],
 )
 def test_what_is_no_shift_is_named_with_its_line(text: str, words: str) -> None:
     found, bad = read_calendar(calendar(event(uid="0"), text), timezone="UTC", start=START, end=START)
     assert (found, [(each.line, words in each.message) for each in bad]) == ([], [(9, True)])
+
+
+@pytest.mark.parametrize(
+    ("rule", "since", "words"),
+    [
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "2026", "never comes true: “Ravi”"),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=2", "1999", "never comes true"),
+        ("FREQ=MONTHLY;BYDAY=6MO;UNTIL=99990101T000000", "2026", "never comes true"),
+        ("FREQ=DAILY", "0001", "since too long ago"),
+    ],
+)
+def test_a_file_that_would_be_read_for_hours_is_refused(rule: str, since: str, words: str) -> None:
+    bomb = event("SUMMARY:Ravi", f"RRULE:{rule}", start=f"{since}1102T100000", end=f"{since}1102T180000")
+    with pytest.raises(Invalid, match=words):
+        read(bomb, bomb)
 
 
 @pytest.mark.parametrize("raw", [b"BEGIN:VCALENDAR\nBEGIN:VEVENT", b"\xff\xfe", b"x", b""])
