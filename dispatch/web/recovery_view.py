@@ -14,6 +14,7 @@ from ..customers.heads_up_rules import Preference
 from ..foundation.tokens import Links
 from ..messaging.reachable import why_unreachable
 from ..messaging.rules import Channel
+from ..orders.rules import CLOSED
 from ..orders.tables import Order
 from ..recovery import wording
 from ..recovery.case import CLOCK, Case
@@ -174,9 +175,7 @@ def comes_next(shape: Mapping[str, Any], place: Place) -> str:
     if shape["state"] != State.OPEN:
         return ""
     if stage in UNHEARD:
-        if at is None:
-            return "No text of ours will say it: somebody must phone them."
-        return f"Our own words go out by themselves at {place.short(at)}{_in(at, place.now)}, unless you are faster."
+        return _unsaid_words(at, place)
     if stage is Stage.FIX_OFFERED and shape["fix_by"]:
         return f"To be there by {place.long(shape['fix_by'])}. If it is not, the case opens again by itself."
     if stage is Stage.FIXED:
@@ -184,9 +183,13 @@ def comes_next(shape: Mapping[str, Any], place: Place) -> str:
     return "Now the fix, with a time."
 
 
-def _in(at: datetime, now: datetime) -> str:
-    minutes = (at - now) / words.MINUTE
-    return f", in {words.span_words(max(1, minutes))}" if minutes > 0 else ", now"
+def _unsaid_words(at: datetime | None, place: Place) -> str:
+    if at is None:
+        return "No text of ours will say it: somebody must phone them."
+    if at <= place.now:
+        return "Our own words go out by themselves just now."
+    span = words.span_words(max(1, (at - place.now) / words.MINUTE))
+    return f"Our own words go out by themselves at {place.short(at)}, in {span}, unless you are faster."
 
 
 def _forms(one: Case, shape: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,6 +204,7 @@ def _forms(one: Case, shape: Mapping[str, Any]) -> dict[str, Any]:
         "language": one.language.value,
         "withheld": (why_unreachable(one.session, order.customer_phone) or "") if may_apologise else "",
         "fault_value": (recovery.fault or Fault.OURS).value,
+        "is_new_promise": recovery.cause is not Cause.COMPLAINT and order.status not in CLOSED,
         "goodwills": [(fault.value, FAULTS[fault], suggestions(fault, size)) for fault in Fault],
     }
 
