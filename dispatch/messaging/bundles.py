@@ -113,6 +113,16 @@ def carry_over(session: Session, rows: Sequence[Row[Any]]) -> None:
             session.execute(update(outbox).where(columns.lead_id == row.id).values(values))
 
 
+def part_from(session: Session, lead: Row[Any]) -> Row[Any]:
+    """Leave the lead, which the caller has locked, by itself: it is the news of an earlier text of its own.
+
+    The others keep their lease, and are asked about and sent when that is over: better twice than never.
+    """
+    session.execute(CARRIED, {"lead": lead.id})
+    session.execute(update(outbox).where(columns.lead_id == lead.id).values(lead_id=None))
+    return session.execute(update(outbox).where(columns.id == lead.id).values(bundle=None).returning(outbox)).one()
+
+
 def write(session: Session, row: Row[Any], change: Callable[[Row[Any]], Mapping[str, Any]]) -> Settled:
     """Write what became of a text, whose row the caller has locked, into that row and all that it carries.
 

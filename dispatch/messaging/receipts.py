@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
 from ..foundation.log import get_logger
-from .bundles import write
+from .bundles import part_from, write
 from .consent import opt_out
 from .rows import Settled, columns, insert_into, outbox, receipts
 from .rules import OPTED_OUT_CODE, STANDINGS, TextState, is_news, latest, look_after, standing
@@ -28,22 +28,24 @@ class Look:
 
 
 def record_receipt(
-    session: Session, *, sid: str, status: str, error_code: int | None, outbox_id: int | None, now: datetime
+    session: Session,
+    *,
+    sid: str,
+    status: str,
+    error_code: int | None,
+    outbox_id: int | None,
+    now: datetime,
+    attempt: int | None = None,
 ) -> Settled | None:
     """Store one status of one text; what it changed, or None.
 
     `outbox_id` is the number in the callback's address: it proves that the text with this `sid` is that row's, also
-    when we never learnt what became of the send. Doubled, late and unordered receipts change nothing; neither does
-    a status we don't know, which is logged as a warning.
+    when we never learnt what became of the send; `attempt` says which of its sends. Doubled, late and unordered
+    receipts change nothing; neither does a status we don't know, which is logged as a warning.
     """
     row = _owner(session, sid, outbox_id)
-    stored = insert_into(session, receipts).values(
-        provider_sid=sid[:40],
-        outbox_id=row.id if row else None,
-        status=status.lower()[:20],
-        error_code=error_code,
-        at=now,
-    )
+    said = {"provider_sid": sid[:40], "status": status.lower()[:20], "error_code": error_code, "at": now}
+    stored = insert_into(session, receipts).values(**said, outbox_id=row.id if row else None)
     unique = stored.on_conflict_do_nothing(index_elements=["provider_sid", "status"])
     if session.scalar(unique.returning(receipts.c.id)) is None:
         return None
@@ -57,6 +59,9 @@ def record_receipt(
     if row.provider_sid not in {None, sid}:
         log.warning("a text went out twice", outbox_id=row.id)
         return None
+    if row.bundle is not None and row.provider_sid is None and attempt not in {None, row.attempts}:
+        # It left before, with others or alone: those that go with it now were not in that text.
+        row = part_from(session, row)
     return advance(session, row, sid=sid, status=status, error_code=error_code, now=now)
 
 
@@ -103,13 +108,15 @@ def advance(
         "settled_at": now if new.is_final else None,
         "look_at": None if new.is_final else row.look_at or look_after(0, now=now),
         "looks": row.looks if row.look_at else 0,
+        # Whatever has a name of its own left by itself, and does not share the fate of a text that it was to go in.
+        "lead_id": None,
     }
     # What goes in the same text has no name of its own at the provider, and is not looked after by itself.
     same = {name: value for name, value in values.items() if name not in OF_THE_LEAD}
     return write(session, row, lambda each: values if each.id == row.id else same)
 
 
-OF_THE_LEAD = frozenset({"provider_sid", "look_at", "looks"})
+OF_THE_LEAD = frozenset({"provider_sid", "look_at", "looks", "lead_id"})
 
 
 def _take_back(session: Session, sid: str, owner_id: int) -> None:

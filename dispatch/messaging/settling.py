@@ -46,8 +46,8 @@ Try = tuple[Claimed, Attempt]
 
 def hand_over(gateway: TextGateway, text: Claimed, now: datetime, *, base: str) -> Attempt:
     """Ask the provider to send a text, or to place a call; no transaction may be open. `base`: our own address."""
-    # The number in the address proves whose send a receipt is about, also when the answer to it was lost.
-    status_callback = f"{base}/webhooks/twilio/status?o={text.outbox_id}"
+    # The numbers in the address prove which send a receipt is about, also when the answer to it was lost.
+    status_callback = f"{base}/webhooks/twilio/status?o={text.outbox_id}&n={text.attempts}"
     if text.channel is Channel.CALL:
         answer_url = f"{base}/webhooks/twilio/voice?o={text.outbox_id}"
         return gateway.call(to=text.to_phone, answer_url=answer_url, status_callback=status_callback)

@@ -32,6 +32,8 @@ EMPTY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 LONGEST_BODY = 10_000
 # Where the address of a callback names the row of the outbox.
 OUTBOX = "o"
+# And which of its sends it is about.
+ATTEMPT = "n"
 # And that a question on the phone has been asked once more.
 AGAIN = "again"
 # One answer at a time is given its effect within its own request.
@@ -116,10 +118,12 @@ def status() -> Response:
     sid = _required("MessageSid", "SmsSid", "CallSid")
     said = _required("MessageStatus", "SmsStatus", "CallStatus")
     now, error_code = runtime.clock.now(), _number(_field("ErrorCode"))
-    outbox_id = _number(request.args.get(OUTBOX))
+    outbox_id, attempt = _number(request.args.get(OUTBOX)), _number(request.args.get(ATTEMPT))
 
     def work(session: Session) -> None:
-        settled = record_receipt(session, sid=sid, status=said, error_code=error_code, outbox_id=outbox_id, now=now)
+        settled = record_receipt(
+            session, sid=sid, status=said, error_code=error_code, outbox_id=outbox_id, attempt=attempt, now=now
+        )
         if settled is not None:
             care.heard(session, settled, now)
 

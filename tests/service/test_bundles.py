@@ -238,6 +238,52 @@ def test_the_receipt_that_is_faster_than_the_answer_settles_all(
     assert settle(db, text, accepted("SM1"), now) is None
 
 
+def sent_again(db: Database, now: datetime, text_id: int) -> datetime:
+    """A text whose answer was lost, and which the provider's list did not show: it is queued once more. When."""
+    (text,) = claim(db, now)
+    settle(db, text, Attempt(outcome=Outcome.UNKNOWN, error="no answer"), now)
+    later = now + MINUTE
+    with db.transaction() as session:
+        (doubt,) = service.claim_expired(session, later, 10)
+        service.settle_found(session, doubt, [], later)
+    assert row(db, text_id).state is TextState.QUEUED
+    return later
+
+
+def test_one_that_had_left_before_does_not_share_the_fate_of_the_text_it_was_to_go_in(house: House) -> None:
+    """The provider was slow to say so: it is neither sent once more, nor in doubt for ever."""
+    loosen(house.db)
+    db, first = house.db, page(house.db, house.now(), 1, page_id=1, order_id=1)
+    now = sent_again(db, house.now(), first)
+    lead = page(db, now, 2, minutes=10, page_id=2, order_id=2)
+    (text,) = claim(db, now)
+    assert leads(db, first, lead) == [lead, None]
+    receipt(db, now, "SMearlier", "delivered", o=first)
+    settle(db, text, Attempt(outcome=Outcome.RETRY, error="too many"), now)
+    house.run(seconds=60, times=5)
+    assert (row(db, first).state, row(db, lead).state) == (TextState.DELIVERED, TextState.SENT)
+    assert [sent.body for sent in house.provider.texts] == ["K7Q2 alone"]
+
+
+def test_news_of_the_leads_earlier_text_is_none_of_those_that_go_with_it_now(house: House) -> None:
+    """They were not in that text: whatever becomes of the one that they are in, they leave."""
+    loosen(house.db)
+    db, lead = house.db, page(house.db, house.now(), 1, minutes=30, page_id=1, order_id=1)
+    now = sent_again(db, house.now(), lead)
+    new = page(db, now, 2, minutes=50, page_id=2, order_id=2)
+    (text,) = claim(db, now)
+    assert leads(db, lead, new) == [None, lead]
+    with db.transaction() as session:
+        said = {"sid": "SMearlier", "status": "delivered", "error_code": None, "outbox_id": lead, "attempt": 1}
+        told = service.record_receipt(session, **said, now=now)
+    assert told is not None
+    assert told.with_it == ()
+    assert settle(db, text, Attempt(outcome=Outcome.RETRY, error="too many"), now) is None
+    house.run(seconds=61, times=5)
+    assert (row(db, lead).state, row(db, new).state) == (TextState.DELIVERED, TextState.SENT)
+    assert [sent.body for sent in house.provider.texts] == ["K7Q2 alone"]
+
+
 def test_two_workers_send_it_once(house: House, three: tuple[int, int, int]) -> None:
     other = another_worker(house)
     try:

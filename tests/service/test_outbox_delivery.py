@@ -38,7 +38,7 @@ def test_a_text_is_sent_and_told_of(house: House) -> None:
     assert house.run() == 0
     assert house.state(made) is TextState.SENT
     assert [(told.outbox_id, told.state) for told in house.told] == [(made, TextState.SENT)]
-    assert house.provider.callbacks == [f"https://shop.example/webhooks/twilio/status?o={made}"]
+    assert house.provider.callbacks == [f"https://shop.example/webhooks/twilio/status?o={made}&n=1"]
     assert house.provider.validities == [300]
 
 

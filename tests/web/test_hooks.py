@@ -201,6 +201,18 @@ def test_an_undelivered_page_moves_the_ladder_on(api: Api) -> None:
         assert session.scalars(select(Page.answer)).one() is Answer.UNREACHABLE
 
 
+def test_a_receipt_says_which_of_a_texts_sends_it_is_about(api: Api) -> None:
+    _, outbox_id = asked(api)
+    with api.db.transaction() as session:
+        row = session.get_one(OutgoingText, outbox_id)
+        row.attempts, row.provider_sid, row.bundle = 2, None, "2 orders need somebody."
+    form = {"MessageSid": "SMearlier", "MessageStatus": "delivered"}
+    assert post(api, f"status?o={outbox_id}&n=1", form).status_code == 204
+    with api.db.snapshot() as session:
+        row = session.get_one(OutgoingText, outbox_id)
+        assert (row.state, row.bundle) == (TextState.DELIVERED, None)
+
+
 @pytest.mark.parametrize("code", ["", "x", "99999999999999999999", "-1", "٣"])
 @pytest.mark.parametrize("number", ["", "x", "99999999999999999999", "-1", "77"])
 def test_odd_receipts_are_kept_and_harm_nobody(api: Api, code: str, number: str) -> None:
