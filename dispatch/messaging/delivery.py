@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
@@ -18,22 +19,14 @@ from ..foundation.errors import Unavailable
 from ..foundation.log import get_logger
 from ..foundation.tokens import Links
 from .gateway import Attempt, Outcome, SentText, TextGateway
+from .health import next_due_at
 from .limit_rules import Limits
+from .receipts import Look, missing_receipts, record_receipt
 from .rows import Claimed, Settled
 from .rules import Channel
-from .sender import NO_LIMITS, Release, note_failure, note_success, note_used, ready_at, release
+from .sender import Release, no_limits, note_failure, note_success, note_used, ready_at, release
 from .sender_rules import CLOSED, is_failure
-from .service import (
-    Look,
-    claim_expired,
-    give_back,
-    missing_receipts,
-    next_due_at,
-    record_receipt,
-    settle,
-    settle_found,
-    sweep,
-)
+from .sending import claim_expired, give_back, settle, settle_found, sweep
 from .settling import Try, hand_over, settle_all
 from .wording import segments
 
@@ -52,11 +45,6 @@ CLAIMED_PER_THREAD = 4
 MOST_BATCHES = 8
 LOOKS_AT_A_TIME = 20
 SETTLE_TRIES = 3
-
-
-def no_limits(_: Session) -> Limits:
-    """Every country, and as many as one likes in a month."""
-    return NO_LIMITS
 
 
 class Delivery:
@@ -148,26 +136,32 @@ class Delivery:
         done: SimpleQueue[Try | None] = SimpleQueue()
         sent = flying = 0
         may_claim = True
-        while flying or may_claim:
-            if may_claim and flying <= self._batch // 2:
-                texts = self._claim()
-                for text in texts:
-                    self._pool.submit(self._deliver, text, self._release.refused.get(text.outbox_id), done)
-                sent, flying = sent + len(texts), flying + len(texts)
-                may_claim = len(texts) == self._batch and sent < MOST_BATCHES * self._batch
-            elif flying:
-                tries = [done.get()]
-                while not done.empty():
-                    tries.append(done.get())
-                flying -= len(tries)
-                if left := [each for each in tries if each is not None]:
-                    self._used += sum(segments(text.body).count for text, _ in left)
-                    self._settle_sent(left)
-                may_claim = may_claim and not (self._has_trouble or self._is_closing.is_set())
+        try:
+            while flying or may_claim:
+                if may_claim and flying <= self._batch // 2:
+                    sent += (begun := self._begin(done))
+                    flying += begun
+                    may_claim = begun == self._batch and sent < MOST_BATCHES * self._batch
+                elif flying:
+                    flying -= self._settle_done(done)
+                    may_claim = may_claim and not (self._has_trouble or self._is_closing.is_set())
+        finally:
+            # After a claim that failed: what is on its way leaves all the same, and a call could not be looked for.
+            while flying:
+                flying -= self._settle_done(done)
         self._note_used()
         return sent
 
-    def _claim(self) -> Sequence[Claimed]:
+    def _settle_done(self, done: SimpleQueue[Try | None]) -> int:
+        """Settle what has come back, at least one; how many."""
+        tries = [done.get(), *(done.get() for _ in range(done.qsize()))]
+        if left := [each for each in tries if each is not None]:
+            self._used += sum(segments(text.body).count for text, _ in left)
+            self._settle_sent(left)
+        return len(tries)
+
+    def _begin(self, done: SimpleQueue[Try | None]) -> int:
+        """Claim what may leave and have it sent; how many texts."""
         self._note_used()
         # Before the look at the circuit: a failure that comes after it must not be forgotten.
         self._is_paused = False
@@ -185,7 +179,9 @@ class Delivery:
         self._has_trouble = self._has_trouble or not found.circuit.is_quiet
         if found.circuit.is_open and not found.is_probe:
             self._is_paused = True
-        return found.texts
+        for text in found.texts:
+            self._pool.submit(self._deliver, text, found.refused.get(text.outbox_id), done)
+        return len(found.texts)
 
     def _note_used(self) -> None:
         """Before each claim: it counts on what is left of the month."""
@@ -205,8 +201,10 @@ class Delivery:
             for each in tries:
                 self._settle_sent([each])
         else:
-            for _, attempt in tries:
-                self._judge(attempt)
+            # What can't be noted now is noted with the next success; the others must still be settled.
+            with suppress(Unavailable):
+                for _, attempt in tries:
+                    self._judge(attempt)
 
     def _reconcile(self) -> int:
         with self._db.transaction() as session:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database
-from dispatch.messaging import service
+from dispatch.foundation.errors import Unavailable
+from dispatch.messaging import delivery, service
 from dispatch.messaging.gateway import Attempt, Outcome
-from dispatch.messaging.rules import Kind, TextState
+from dispatch.messaging.rules import Channel, Kind, TextState
+from dispatch.messaging.sender import Release, release
 from dispatch.messaging.settling import settle_all
 from tests.service.test_outbox_kit import (
     RAVI,
@@ -119,3 +122,26 @@ def test_one_that_cannot_be_settled_does_not_hold_the_others(house: House) -> No
     assert [house.state(number) for number in numbers if number != numbers[3]] == [TextState.SENT] * 5
     assert house.state(numbers[3]) is TextState.SENDING
     assert len(house.provider.tries) == 6
+
+
+def test_what_is_on_its_way_when_a_claim_fails_is_settled_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to its lease a text would be looked for, and a call count as lost."""
+    numbers = [put(house.db, house.now(), kind=Kind.NOTICE, to_phone=f"+4477009001{n:02}") for n in range(40)]
+    call = put(house.db, house.now(), channel=Channel.CALL)
+    claims: list[None] = []
+
+    def fail_once(*args: Any, **named: Any) -> Release:
+        claims.append(None)
+        if len(claims) == 2:
+            raise Unavailable("busy")
+        return release(*args, **named)
+
+    monkeypatch.setattr(delivery, "release", fail_once)
+    with pytest.raises(Unavailable):
+        house.run()
+    states = [house.state(number) for number in numbers]
+    assert house.state(call) is TextState.SENT
+    assert 0 < states.count(TextState.SENT) == len(house.provider.tries) < 40
+    assert TextState.SENDING not in states
