@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,12 +50,12 @@ def watch(runtime: Runtime) -> int:
     """Let expired quotes go, then look at orders that are due, a few in a turn; how many of both there were."""
     with runtime.db.snapshot() as session:
         now = runtime.clock.now()
-        expired, due = quotes.due_quotes(session, now, limit=BATCH), due_orders(session, now, limit=LOOKS)
+        expired, due = quotes.due_quotes(session, now, limit=BATCH), due_orders(session, now, limit=BATCH)
     looked = sum(_let_go(runtime, quote_id) for quote_id in expired)
     # Whoever waited for what a quote held has just become due; they are seen by the next round, which comes at once.
-    for order_id in due:
-        looked += _look(runtime, order_id)
-    return looked + make_good(runtime)
+    # Orders that somebody else holds, as who moves many together does, don't keep the others from their look.
+    looks = (found for order_id in due if (found := _look(runtime, order_id)) is not None)
+    return looked + sum(islice(looks, LOOKS)) + make_good(runtime)
 
 
 def make_good(runtime: Runtime) -> int:
@@ -89,13 +90,15 @@ def _care(runtime: Runtime, tend_one: Callable[..., bool], put_off: Callable[...
     return 0
 
 
-def _look(runtime: Runtime, order_id: int) -> int:
+def _look(runtime: Runtime, order_id: int) -> int | None:
+    """1 for a look, 0 for one that failed and is put off, None when somebody else holds the order."""
+
     def look(session: Session) -> bool:
         links, now = runtime.links, runtime.clock.now()
         return tend(session, order_id, now, links=links, has_voice=runtime.has_voice, care=care.at_each_look(links))
 
     try:
-        return int(once_more(runtime.db, look))
+        return 1 if once_more(runtime.db, look) else None
     except Busy:
         log.warning("an order waits for something that somebody else holds", order_id=order_id)
         after = AFTER_BUSY

@@ -21,7 +21,7 @@ from dispatch.escalation.service import tend
 from dispatch.foundation.db import Base
 from dispatch.messaging import service as messaging
 from dispatch.messaging.tables import InboundText, OutgoingText
-from dispatch.orders.tables import Branch, Heartbeat, OrderEvent, Timetable
+from dispatch.orders.tables import Branch, Heartbeat, Order, OrderEvent, Timetable
 from dispatch.scheduler import Worker
 from tests.world import World, at_once, city, world
 
@@ -186,6 +186,24 @@ def test_what_somebody_holds_waits_without_being_given_up_and_the_rest_goes_on(
     assert looks[held_id].next_check_at == busy.now + rounds.AFTER_BUSY
     assert looks[free_id].next_check_at != busy.now
     assert rounds.relay(busy.runtime) >= 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_a_dozen_orders_that_somebody_holds_do_not_keep_another_from_its_look(world: World) -> None:
+    world.person("Anand", role="founder", shifts=None)
+    *held, free = (world.order(minutes=33, customer_name=f"Customer {number}") for number in range(13))
+    ids = [world.order_row(ref).id for ref in held]
+    with world.db.transaction() as elsewhere:
+        longer = update(Timetable).where(Timetable.order_id.in_(ids))
+        elsewhere.execute(longer.values(next_check_at=world.now - timedelta(minutes=1)))
+    with world.db.transaction() as elsewhere:
+        elsewhere.execute(select(Order.id).where(Order.id.in_(ids)).with_for_update())
+        assert rounds.watch(world.runtime) == 1
+        assert world.has_escalation(free)
+    world.ignore_rest()
+    world.tick()
+    assert all(world.has_escalation(ref) for ref in held)
 
 
 def test_a_customer_that_can_not_be_told_does_not_keep_the_others_waiting(
