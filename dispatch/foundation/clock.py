@@ -62,18 +62,20 @@ class SharedClock:
         return abs((self._own.now() - wall).total_seconds() - (monotonic() - steady)) > JITTER.total_seconds()
 
     def _compare(self) -> None:
-        before = self._own.now()
+        before = monotonic()
         try:
             shared = self._ask()
         except Unavailable:
             self._ask_again, self._asked_at = monotonic() + ASK_AFTER_FAILURE_SECONDS, None
             return
-        after = self._own.now()
-        ahead = shared - (before + (after - before) / 2)
-        # A few milliseconds are the way there and back: following them would make the clock stumble.
-        if abs(ahead - self._ahead) > JITTER:
+        # By the steady clock: the machine's own may be moved just while we ask.
+        steady, own = monotonic(), self._own.now()
+        half = timedelta(seconds=(steady - before) / 2)
+        ahead = shared + half - own
+        # What the way there and back may explain is not followed: it would make the clock stumble.
+        if abs(ahead - self._ahead) > max(JITTER, half):
             self._ahead = ahead
-        self._ask_again, self._asked_at = monotonic() + ASK_EVERY_SECONDS, (after, monotonic())
+        self._ask_again, self._asked_at = steady + ASK_EVERY_SECONDS, (own, steady)
 
 
 class ManualClock:

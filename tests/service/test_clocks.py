@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 
 from dispatch import rounds
+from dispatch.foundation import clock as clock_module
 from dispatch.foundation.clock import Clock, ManualClock, SharedClock, SystemClock
 from dispatch.foundation.db import Database
 from dispatch.foundation.errors import Unavailable
@@ -92,6 +94,24 @@ def test_while_nobody_can_be_asked_what_was_known_last_counts() -> None:
 def test_a_few_milliseconds_are_not_followed() -> None:
     own = ManualClock(SystemClock().now())
     clock = SharedClock(lambda: own.now() + timedelta(milliseconds=50), own=own)
+    assert clock.now() == own.now()
+
+
+def test_a_clock_that_is_moved_just_while_the_other_is_asked() -> None:
+    own = Wrong(SystemClock(), timedelta(0))
+
+    def ask() -> datetime:
+        own.ahead += 60 * MINUTE
+        return SystemClock().now()
+
+    assert abs(SharedClock(ask, own=own).now() - SystemClock().now()) < A_MOMENT
+
+
+def test_what_a_slow_answer_may_explain_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four seconds there and back: nobody knows when within them the other clock was read."""
+    own, steady = ManualClock(SystemClock().now()), itertools.count(0.0, 4.0)
+    monkeypatch.setattr(clock_module, "monotonic", lambda: next(steady))
+    clock = SharedClock(lambda: own.now() - timedelta(seconds=3.5), own=own)
     assert clock.now() == own.now()
 
 
