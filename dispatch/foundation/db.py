@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -168,6 +169,9 @@ class Database:
             raise Invalid("input", "holds something that can't be stored: too long, too large or unreadable") from error
         except DBAPIError as error:
             raise (_as_ours(error) or error) from error
+        except PoolTimeout as error:
+            # Every connection is in use, which passes: no reason to give a text or an order up.
+            raise Unavailable("Too much at once. Try again in a moment.") from error
 
     def dispose(self) -> None:
         """Close every connection."""

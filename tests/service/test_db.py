@@ -325,6 +325,19 @@ class TestPostgresqlGoesAway:
             postgres_server.start()
         assert value(postgres_file_db) == 0
 
+    def test_no_connection_left_is_unavailable(
+        self, postgres_file_db: Database, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And no failure of what asked for one, which is given up after some of those."""
+        small = Database(f"{postgres_server.url('breakdown')}", pool_size=1)
+        monkeypatch.setattr(small.engine.pool, "_max_overflow", 0)
+        monkeypatch.setattr(small.engine.pool, "_timeout", 0.05)
+        with small.engine.connect(), pytest.raises(Unavailable, match="Try again in a moment"):
+            increment(small)
+        increment(small)
+        small.dispose()
+        assert value(postgres_file_db) == 1
+
     def test_a_row_somebody_holds_is_unavailable(
         self, postgres_file_db: Database, postgres_server: PostgresServer
     ) -> None:
