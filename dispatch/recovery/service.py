@@ -105,12 +105,9 @@ def _not_allowed(recovery: Recovery, step: Step) -> MoveNotAllowed:
 
 def _check(session: Session, order: Order, taken: Taken, now: datetime) -> None:
     """Everything that can be wrong with a step, before it has any effect. Raises Invalid naming each field at fault."""
-    complaints: list[FieldError] = []
     if taken.staff_id is not None:
         active_person(session, taken.staff_id, field="by")
-    complaint = wording.complaint_about(taken.text, taken.step) if taken.text and _is_sent(taken) else None
-    if complaint:
-        complaints.append(FieldError("text", complaint))
+    complaints = _word_complaints(taken)
     if taken.step is Step.EMPATHISE:
         complaints += _apology_complaints(session, order, taken)
     if taken.by_at is not None and taken.step is not Step.OFFER_FIX:
@@ -121,6 +118,13 @@ def _check(session: Session, order: Order, taken: Taken, now: datetime) -> None:
         complaints.append(FieldError("by", "is missing: by when will it be made good?"))
     if complaints:
         raise Invalid.of(complaints)
+
+
+def _word_complaints(taken: Taken) -> list[FieldError]:
+    text = wording.complaint_about(taken.text, taken.step) if taken.text and _is_sent(taken) else None
+    # A gift stands in the text about the fix.
+    gift = wording.complaint_about(taken.goodwill, Step.OFFER_FIX) if taken.goodwill else None
+    return [FieldError(field, why) for field, why in (("text", text), ("goodwill", gift)) if why]
 
 
 def _is_sent(taken: Taken) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..messaging import phrase_rules
 from ..messaging.phrase_rules import Language, Phrase, Said, tidy
 from . import phrases
 from .rules import Cause, Step
@@ -130,7 +131,7 @@ def thanks_survey() -> str:
 
 def complaint_about(text: str, step: Step) -> str | None:
     """What is wrong with somebody's own words to a customer, if anything: the remedy as a sentence."""
-    if NEVER_AGAIN.search(text.translate(APOSTROPHES)):
+    if NEVER_AGAIN.search(text.translate(APOSTROPHES)) or phrase_rules.NEVER_AGAIN[HI].search(text):
         return "promises that it won't happen again, which nobody can keep: leave that out"
     if step is Step.EMPATHISE and len(text.split()) < 3:
         return "is too short to be felt: say what it did to them, and that you are sorry"

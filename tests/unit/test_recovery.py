@@ -230,6 +230,8 @@ def test_every_text_fits(make: Any, monster: str, field: str) -> None:
         ("I promise this won’t ever happen again!", True),
         ("Never again will we be late", True),
         ("This was the last time this happens", True),
+        ("हमें खेद है। ऐसा फिर कभी नहीं होगा।", True),
+        ("हमें खेद है कि आपकी शाम खराब हुई।", False),
         ("We are sorry that your exam evening was spoilt.", False),
         ("We will not make you wait again tonight without a word.", False),
         ("Sorry", True),

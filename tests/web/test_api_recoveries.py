@@ -111,6 +111,7 @@ def test_a_fix_before_sorry_is_a_409_that_says_what_is_allowed(api: Api) -> None
         ({"step": "empathise", "text": "I am so sorry", "by": "tonight"}, "by"),
         ({"step": "empathise", "text": "I am so sorry", "by": "77"}, "by"),
         ({"step": "empathise", "channel": "call"}, "by"),
+        ({"step": "empathise", "text": "I am so sorry", "goodwill": "that it won't happen again"}, "goodwill"),
         ({"step": "empathise", "text": "I am so sorry", "mood": "sad"}, "mood"),
     ],
 )
