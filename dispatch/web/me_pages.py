@@ -16,7 +16,7 @@ from ..foundation.errors import Conflict, Invalid, NotFound, PromisesAtStake
 from ..foundation.types import parse_phone
 from ..orders.proofs import keep_proof
 from ..orders.rules import Move, Proof, Status
-from ..orders.service import find_order
+from ..orders.service import lock_order
 from ..orders.tables import Order
 from ..orders.wording import first_name, things
 from ..promise import absence
@@ -90,7 +90,9 @@ def ask_for_link() -> ResponseReturnValue:
     except Invalid:
         phone = ""
     with runtime().db.transaction() as session:
-        person = session.scalars(select(Staff).where(Staff.phone == phone, Staff.is_active)).first()
+        # Locked: of many who ask at the same moment each counts the links of those before.
+        query = select(Staff).where(Staff.phone == phone, Staff.is_active)
+        person = session.scalars(query.with_for_update()).first()
         if person is not None:
             text_link(session, person, now())
     return render_template("me_ask.html", said=ASKED)
@@ -277,7 +279,8 @@ def i_delivered(ref: str) -> ResponseReturnValue:
     """What the desk gave them to carry has arrived; what was asked for by text is answered on its own page."""
 
     def work(session: Session, staff_id: int, say: Say) -> str:
-        order = find_order(session, ref)
+        # Locked: whom the desk gives it to at this moment is who has it.
+        order = lock_order(session, ref)
         if order.carrier_id != staff_id or order.status is not Status.OUT_FOR_DELIVERY:
             raise Conflict(f"{order.ref} is not with you any more.")
         note = request.form.get("note", "").replace("\x00", "").strip()[:300] or None
