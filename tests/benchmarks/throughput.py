@@ -22,7 +22,9 @@ from tests.benchmarks.kit import CONCURRENCY, NOWHERE, Provider, Stopwatch, Took
 
 TEXTS, TURNS = 400, 5
 AIM = 0.7
-BODY = "Hello Arjun, Kala Books has your order: Physics 2. You will have it by 18:40. See where it is: https://x.example/t"
+BODY = (
+    "Hello Arjun, Kala Books has your order: Physics 2. You will have it by 18:40. See where it is: https://x.example/t"
+)
 
 
 def phone(number: int) -> str:
