@@ -21,6 +21,7 @@ from . import guide, queue_view, recovery_view, words
 SILENCE = timedelta(seconds=60)
 A_DAY = timedelta(hours=24)
 WATCH = "watch"
+WATCHED_AT = select(Heartbeat.at).where(Heartbeat.name == WATCH).scalar_subquery()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,11 @@ class Bar:
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     """Everything that must stand across the top just now."""
+    watched_at, unsaid, due_at = session.execute(select(WATCHED_AT, *recovery_view.UNSAID)).one()
     found = [
-        _silence(session, now),
+        _silence(watched_at, now),
         _outage(session, now),
-        _unsorry(session, now),
+        _unsorry(unsaid, due_at, now),
         _queue(session, now, settings),
         _held(session, now),
         _budget(session, now, settings),
@@ -56,8 +58,7 @@ def hint(session: Session) -> str:
     return guide.next_step(session) or ""
 
 
-def _silence(session: Session, now: datetime) -> Bar | None:
-    at = session.scalars(select(Heartbeat.at).where(Heartbeat.name == WATCH)).first()
+def _silence(at: datetime | None, now: datetime) -> Bar | None:
     if at is None:
         return Bar(text="Nobody is watching: the worker has not started. Start dispatch worker.")
     if now - at <= SILENCE:
@@ -73,8 +74,8 @@ def _outage(session: Session, now: datetime) -> Bar | None:
     return Bar(text=trouble, link="/texts?state=queued", link_text="What waits") if trouble else None
 
 
-def _unsorry(session: Session, now: datetime) -> Bar | None:
-    waiting = recovery_view.waiting_words(session, now)
+def _unsorry(count: int, at: datetime | None, now: datetime) -> Bar | None:
+    waiting = recovery_view.waiting_words(count, at, now)
     return Bar(text=waiting, link="/recoveries", link_text="Who waits") if waiting else None
 
 

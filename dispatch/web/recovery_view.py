@@ -249,20 +249,23 @@ def _listed(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
     }
 
 
-def waiting_words(session: Session, now: datetime) -> str:
-    """How many customers nobody has said sorry to, and in how long our own words go out; empty when there is none.
+_unsaid = (Recovery.order_id == Order.id, Recovery.closed_at.is_(None), Recovery.stage.in_(UNHEARD))
+# How many customers nobody has said sorry to, and when our own words go out to the first: two reads of the index of
+# open cases, for the board to ask for with what it asks every two seconds anyway.
+UNSAID = (
+    select(func.count(Order.customer_phone.distinct())).where(*_unsaid).scalar_subquery(),
+    select(func.min(Recovery.next_step_at)).where(*_unsaid).scalar_subquery(),
+)
 
-    One read of the index of open cases: the board asks for it every two seconds.
-    """
-    query = select(func.count(), func.min(Recovery.next_step_at)).where(
-        Recovery.closed_at.is_(None), Recovery.stage.in_(UNHEARD)
-    )
-    count, at = session.execute(query).one()
+
+def waiting_words(count: int, at: datetime | None, now: datetime) -> str:
+    """The two of `UNSAID` as a sentence; empty when nobody waits."""
     if not count:
         return ""
     head = "1 customer waits" if count == 1 else f"{count} customers wait"
     if at is None:
         return f"{head} for a word of sorry, and no text can say it: phone them."
     span = at - now
-    then = f"in {words.span_words(max(1, span / words.MINUTE))}" if span > timedelta(0) else "now"
-    return f"{head} for a word of sorry; {then} our own words go out."
+    if span <= timedelta(0):
+        return f"{head} for a word of sorry; our own words are due now."
+    return f"{head} for a word of sorry; in {words.span_words(max(1, span / words.MINUTE))} our own words go out."
