@@ -19,6 +19,8 @@ from .rules import TextState
 RECEIVED = "received"
 # A link that signs somebody in is for their phone alone: whoever may read texts must not come in by it.
 KEY = re.compile(r"(/me/in\?t=)\S+")
+# Links that act for whoever holds them.
+TOKEN = re.compile(r"([?&][tk]=)[A-Za-z0-9_-]+")
 OUT, IN = "out", "in"
 
 
@@ -53,6 +55,11 @@ class Message:
     receipts: Sequence[ReceiptLine]
     created_at: datetime
     sent_at: datetime | None
+
+
+def without_keys(body: str) -> str:
+    """The words of a text without what would let its reader answer in somebody else's place."""
+    return TOKEN.sub(r"\1…", body)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from ..escalation.queries import get_escalation, list_escalations
 from ..escalation.spoken import answer_for_staff
 from ..foundation.settings import TwilioSettings
 from ..foundation.types import parse_phone
-from ..messaging.queries import OUT, Message, list_messages
+from ..messaging.queries import OUT, Message, list_messages, without_keys
 from ..orders.tables import Order
 from . import schemas_calls as shapes
 from .api_operations import NUMBER, Answer, Call, NoQuery, Nothing, Registry
@@ -98,7 +99,10 @@ def find_messages(call: Call[Nothing, shapes.MessageQuery]) -> Answer:
     )
     refs = _refs(call, found.items)
     sender = _sender(call.runtime.settings.twilio)
-    return page([_message(message, refs, sender) for message in found.items], found.next)
+    # Who may only look must not answer for staff, or cancel for a customer, by a link that stands in a text.
+    can_act = call.caller.may(Access.OPS)
+    items = found.items if can_act else [replace(each, body=without_keys(each.body)) for each in found.items]
+    return page([_message(message, refs, sender) for message in items], found.next)
 
 
 def _refs(call: Call[Any, Any], messages: Sequence[Message]) -> dict[int, str]:

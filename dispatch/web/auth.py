@@ -143,6 +143,10 @@ class Caller:
         """The name that goes into histories."""
         return f"api:{self.name}"
 
+    def may(self, least: Access) -> bool:
+        """Whether this role covers `least`."""
+        return STANDING[self.role] >= STANDING[least]
+
 
 def authenticate(least: Access) -> Caller:
     """Whoever calls, by the bearer token of the request.
@@ -153,7 +157,7 @@ def authenticate(least: Access) -> Caller:
     if caller is None:
         count_failure("bearer", FAILED_TOKENS)
         raise NoToken
-    if STANDING[caller.role] < STANDING[least]:
+    if not caller.may(least):
         raise NotAllowed(f"This needs the role {least.value}; the token {caller.name} has {caller.role.value}.")
     return caller
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from ..escalation.queries import list_escalations, order_shapes
 from ..escalation.rules import Answer, EscalationState, Need
 from ..foundation.tokens import Links
-from ..messaging.queries import OUT, Message, list_messages
+from ..messaging.queries import OUT, Message, list_messages, without_keys
 from ..messaging.rules import Hold, Kind, TextState
 from ..orders.desk import to_phone
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
@@ -40,7 +39,6 @@ KINDS = {
     Kind.TEST: "a test",
 }
 # Whoever holds a signed token may answer: a list that readers see must not hand it out.
-TOKEN = re.compile(r"([?&][tk]=)[A-Za-z0-9_-]+")
 MOST_ITEMS = 500
 # So many events at once; earlier ones are folded away.
 RECENT = 15
@@ -229,7 +227,7 @@ def text_view(message: Message, place: Place) -> dict[str, Any]:
         "who": message.to_phone if message.direction == OUT else message.from_phone,
         "is_out": message.direction == OUT,
         "kind": kind,
-        "body": TOKEN.sub(r"\1…", message.body),
+        "body": without_keys(message.body),
         "state": words.TEXT_STATES[state] if state else "received",
         "is_bad": state in BAD,
         "error": _why_not(message),

@@ -26,6 +26,7 @@ from dispatch.orders.tables import Branch, Order
 from dispatch.promise.queries import level_now, level_sql, readings
 from dispatch.promise.rules import Level
 from dispatch.promise.tables import Watch
+from dispatch.web.tables import Access
 from tests.web.test_api_kit import MEENA, RAVI, Api, make_api, new_order
 
 ORDER_KEYS = {
@@ -316,7 +317,12 @@ def escalate(api: Api, ref: str, staff_id: str, *, state: EscalationState = Esca
         session.flush()
         for kind in (Kind.PAGE, Kind.REMINDER):
             draft = Draft(
-                key=f"{kind}:{page.id}", kind=kind, to_phone=RAVI, body="17A", order_id=order.id, page_id=page.id
+                key=f"{kind}:{page.id}",
+                kind=kind,
+                to_phone=RAVI,
+                body="17A http://x.example/a?t=1-AbCdEfGhIjKlMnOp",
+                order_id=order.id,
+                page_id=page.id,
             )
             enqueue(session, draft, now)
         text = session.scalars(select(OutgoingText).where(OutgoingText.kind == Kind.PAGE)).first()
@@ -379,6 +385,13 @@ def test_messages(api: Api) -> None:
     assert [message["direction"] for message in found] == ["in", "out", "out"]
     assert (found[0]["from"], found[0]["state"], found[0]["order"]) == (MEENA, "received", None)
     assert (found[1]["from"], found[1]["to"], found[1]["order"]) == ("+15005550006", RAVI, order["ref"])
+    assert "/a?t=" in found[1]["body"]
+    # Who may only look must not answer for staff by a link that stands in a text.
+    seen = api.ok(api.as_(Access.READER).get("/messages"))["items"]
+    assert [message["body"].partition("?t=")[0] for message in seen] == [
+        message["body"].partition("?t=")[0] for message in found
+    ]
+    assert seen[1]["body"].partition("?t=")[2].startswith("…")
     first = api.ok(api.get("/messages?limit=2"))
     rest = api.ok(api.get(f"/messages?limit=2&cursor={first['next']}"))
     assert first["items"] + rest["items"] == found
