@@ -78,7 +78,7 @@ def test_every_role_may_what_it_may(sqlite_api: Api) -> None:
         caller = sqlite_api.as_(role)
         for operation in (operation for registry in REGISTRIES for operation in registry.operations):
             path = operation.path.format(
-                code="x", staff_id=1, sku="x", ref="ZZZZ", line_id=1, escalation_id=1, task="deliver"
+                code="x", staff_id=1, sku="x", ref="ZZZZ", line_id=1, escalation_id=1, recovery_id=1, task="deliver"
             )
             answer = caller.call(operation.method, path, {})
             is_refused = standing.index(role) < standing.index(operation.access)
