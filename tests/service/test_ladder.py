@@ -146,7 +146,8 @@ def test_a_text_that_does_not_arrive_moves_the_ladder_on_at_once(ladder: World, 
 
 def test_while_the_whole_account_is_broken_nobody_is_given_up(ladder: World) -> None:
     ref = ready(ladder)
-    ladder.fault("refused", code=20003, count=2)
+    # Both pages, and the heads-up that leaves beside them.
+    ladder.fault("refused", code=20003, count=3)
     ladder.clock.advance(minutes=5, seconds=1)
     ladder.tick()
     # Nobody hears of it by text: they are rung, and the founder is asked at once.
