@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid, NotFound
 from ..foundation.hours import local_text
+from ..messaging.phrase_rules import tidy
 from ..orders.rules import Sourcing, Status
 from ..orders.service import record
 from ..orders.tables import Line, Order, OrderEvent
@@ -84,7 +85,7 @@ class Case:
         """An event of the order."""
         data: dict[str, Any] = {"line_id": self.offer.line_id, "offer_id": self.offer.id}
         data |= {"choice": choice} if choice is not None else {}
-        said = wording.tidy(text)
+        said = tidy(text)
         record(self.session, self.order, kind, said, at=self.now, actor=actor or self.said.actor, data=data)
 
     def somebody_must_phone(self) -> str:

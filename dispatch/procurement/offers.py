@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict
 from ..foundation.hours import local_text
+from ..messaging.phrase_rules import tidy
 from ..orders.rules import CLOSED, IN_HAND, OPEN, Sourcing, Status, Substitution
 from ..orders.service import record
 from ..orders.tables import Line, Order
 from ..orders.wording import first_name
 from .substitution import Shown, here_by, lock_shelves, offers_of_line, record_replaced, replace, substitutes
 from .substitution_rules import MOST_CHOICES, SHORTEST_WAIT, Agreed, OfferState, possible, reply_by
-from .substitution_wording import tidy
 from .tables import Offer
 
 CLOCK = "clock"

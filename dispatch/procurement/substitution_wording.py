@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
+from ..messaging.phrase_rules import MOST_SEGMENTS, numbered, tidy
 from ..messaging.wording import Encoding, plain, segments
 from .substitution_rules import numbers_written
 
-MOST_SEGMENTS = 2
 CUT = 8
 # Where nothing is left of a title.
 THING, IT, ONE = "what you ordered", "what you chose", "one"
-TWO_DOTS, DOTS = re.compile(r"(?<!\.)\.\.(?!\.)"), re.compile(r"\.{4,}")
 
 
 def fitted(make: Callable[..., str], *parts: str) -> str:
@@ -28,16 +26,6 @@ def fitted(make: Callable[..., str], *parts: str) -> str:
         cut = shown[longest].removesuffix("...").rstrip()[:-CUT]
         shown[longest] = f"{cut}..." if cut else ""
     return tidy(make(*shown))
-
-
-def tidy(text: str) -> str:
-    """One full stop where a title brings its own ("2nd ed.."); three dots stay three."""
-    return DOTS.sub("...", TWO_DOTS.sub(".", text))
-
-
-def numbered(titles: Sequence[str]) -> str:
-    """Choices with their numbers: "1 Physics 2, 2nd ed. 2 Exam Pack."; one that did not fit is on the page."""
-    return " ".join(tidy(f"{number} {title or '(see our page)'}.") for number, title in enumerate(titles, 1))
 
 
 def ways_to_answer(count: int) -> str:
