@@ -133,7 +133,7 @@ def note_failure(session: Session, attempt: Attempt, now: datetime, *, is_probe:
         before,
         now,
         is_probe=is_probe,
-        random=random.random(),  # noqa: S311
+        random=random.random(),  # noqa: S311 - jitter, no secret
         retry_after_seconds=attempt.retry_after_seconds,
         useful_for=_useful_for(session, now),
     )

@@ -161,7 +161,7 @@ def settle(session: Session, text: Claimed, attempt: Attempt, now: datetime) -> 
         opt_out(session, row.to_phone, now, f"the provider says so ({OPTED_OUT_CODE})")
     if attempt.outcome is Outcome.ACCEPTED and attempt.sid:
         return accept(session, row, sid=attempt.sid, status=attempt.status, error_code=attempt.error_code, now=now)
-    wait = backoff_seconds(row.attempts, random=random.random(), retry_after_seconds=attempt.retry_after_seconds)  # noqa: S311
+    wait = backoff_seconds(row.attempts, random=random.random(), retry_after_seconds=attempt.retry_after_seconds)  # noqa: S311 - jitter, no secret
     again_at = now + timedelta(seconds=wait)
 
     def change(each: Row[Any]) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def settle_found(session: Session, text: Claimed, found: Sequence[SentText] | No
     if row is None:
         return None
     if found is None:
-        later = now + timedelta(seconds=backoff_seconds(row.looks + 2, random=random.random()))  # noqa: S311
+        later = now + timedelta(seconds=backoff_seconds(row.looks + 2, random=random.random()))  # noqa: S311 - jitter, no secret
         return write(session, row, lambda _: {"lease_until": later})
     sids = [sent.sid for sent in found]
     owned = set(session.scalars(select(columns.provider_sid).where(columns.provider_sid.in_(sids)))) if sids else set()

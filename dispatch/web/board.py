@@ -20,7 +20,7 @@ from .stock_view import has_suppliers
 from .tables import Access
 
 # Stands where the token against forged forms goes, which is each browser's own.
-TOKEN = "token-of-the-browser"  # noqa: S105
+TOKEN = "token-of-the-browser"  # noqa: S105 - a word that stands for one
 INDENT = re.compile(r"\n\s+")
 # The list that polls ask for as it was made last, by database: its version, and by whether one may act on it.
 _made: WeakKeyDictionary[Database, tuple[str, dict[bool, str]]] = WeakKeyDictionary()

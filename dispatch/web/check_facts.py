@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
@@ -75,7 +75,7 @@ def _staff(session: Session, now: datetime, prefixes: frozenset[str]) -> list[St
     ]
 
 
-def _stuck(session: Session, *conditions: object) -> Stuck | None:
-    rows = select(func.count(), func.min(OutgoingText.error)).where(*conditions)  # type: ignore[arg-type]
+def _stuck(session: Session, *conditions: ColumnElement[bool]) -> Stuck | None:
+    rows = select(func.count(), func.min(OutgoingText.error)).where(*conditions)
     waiting, error = session.execute(rows).one()
     return Stuck(waiting=waiting, error=(error or "no answer").rstrip(".")) if waiting else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ..foundation.settings import Settings
 from ..messaging.rules import takes_replies
@@ -32,7 +32,7 @@ class Number:
 
     @property
     def default(self) -> int:
-        return asdict(Policy())[self.name]  # type: ignore[no-any-return]
+        return Policy().to_dict()[self.name]
 
 
 LASTS, ASKS = "How long things take", "How hard we knock"
@@ -139,5 +139,5 @@ def _replies(sender: str) -> str:
 
 def changed_policy(values: Mapping[str, object]) -> dict[str, object]:
     """What differs from the defaults: the rest goes on following them."""
-    usual = asdict(Policy())
+    usual = Policy().to_dict()
     return {name: value for name, value in values.items() if usual.get(name) != value}

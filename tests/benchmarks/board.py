@@ -110,7 +110,7 @@ def measure(browser: FlaskClient, paths: dict[str, str]) -> dict[str, tuple[floa
             assert status in (200, 204), f"{path} answered {status}"
             if number >= WARM:
                 took[name].append(each)
-    return {name: tuple(statistics.median(part) for part in zip(*all_, strict=True)) for name, all_ in took.items()}  # type: ignore[misc]
+    return {name: tuple(statistics.median(part) for part in zip(*all_, strict=True)) for name, all_ in took.items()}
 
 
 def counted(db: Database, act: Callable[[], object]) -> int:
@@ -156,7 +156,7 @@ def board(name: str, url: str) -> None:
     ):
         own, wall = (found[ours][part] / found[bare][part] for part in (0, 1))
         word = "ok" if own <= limit else "TOO SLOW"
-        queries = counted(db, lambda path=paths[ours]: browser.get(path))  # type: ignore[misc]
+        queries = counted(db, lambda path=paths[ours]: browser.get(path))
         print(
             f"{name:10} {ours:5} own {found[ours][0]:6.2f} ms, bare {found[bare][0]:6.2f} ms, ratio {own:5.2f}; wall "
             f"{found[ours][1]:6.2f} ms, ratio {wall:5.2f}; {queries} queries   limit {limit}   {word}"

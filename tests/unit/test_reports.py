@@ -131,7 +131,7 @@ def test_days_of_a_week() -> None:
 
 def told(total: int, broken: list[tuple[str, str]], **more: object) -> Morning:
     given = {"shop": "Kala Books", "since": "Yesterday", "repromised": 0, "open_today": 0, "link": LINK, **more}
-    return Morning(total=total, kept=total - len(broken), broken=broken, **given)  # type: ignore[arg-type]
+    return Morning(total=total, kept=total - len(broken), broken=broken, **given)
 
 
 def test_the_morning_text() -> None:

@@ -88,7 +88,7 @@ def test_a_fix_before_sorry_is_a_409_that_says_what_is_allowed(api: Api) -> None
     _, number = broken(api)
     for name in ("offer_fix", "fixed", "confirm", "reopen"):
         refused = step(api, number, name, text="We bring it")
-        assert (refused.status_code, refused.json["allowed"]) == (409, ["empathise"])  # type: ignore[index]
+        assert (refused.status_code, refused.json["allowed"]) == (409, ["empathise"])
     called = api.ok(step(api, number, "empathise", by=1, channel="call"))
     assert called["steps"][0] | {"at": "", "actor": ""} == {
         "at": "",
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_a_step_is_named(api: Api, body: dict[str, Any], fiel
     _, number = broken(api)
     refused = api.post(f"/recoveries/{number}/steps", body)
     assert refused.status_code == 422, refused.text
-    assert [error["field"] for error in refused.json["errors"]] == [field]  # type: ignore[index]
+    assert [error["field"] for error in refused.json["errors"]] == [field]
 
 
 def test_the_same_key_takes_a_step_once_and_readers_none(api: Api) -> None:

@@ -141,7 +141,7 @@ def test_the_pin_has_a_field_of_its_own(desk: Desk) -> None:
 
 @pytest.fixture
 def phone(desk: Desk, page: Tab) -> Iterator[tuple[Tab, str]]:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     with served(desk.app) as base:
         yield page, base
         page.close()

@@ -197,8 +197,8 @@ def test_what_the_desk_handed_over_is_delivered_here(desk: Desk) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_day_is_readable_on_a_phone(desk: Desk, page: Tab, scheme: str) -> None:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme=scheme)
     at_risk(desk)
     ask(desk, phone_of(desk, RAVI))
     with served(desk.app) as base:

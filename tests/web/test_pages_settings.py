@@ -202,7 +202,7 @@ def test_two_admins_who_remove_each_other_leave_one(db: Database) -> None:
         except Conflict as error:
             return error
 
-    answers = at_once([lambda number=number: act(number) for number in ids])  # type: ignore[misc]
+    answers = at_once([lambda number=number: act(number) for number in ids])
     assert sorted(isinstance(answer, Conflict) for answer in answers) == [False, True]
 
 
@@ -224,7 +224,7 @@ def test_a_token_is_shown_once_and_revoked(desk: Desk) -> None:
 @pytest.mark.parametrize(("width", "height", "scheme"), SHAPES)
 def test_everybody_can_read_them(desk: Desk, page: Tab, width: int, height: int, scheme: str) -> None:
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     cookie = desk.browser.get_cookie(sessions.COOKIE)
     assert cookie is not None
     with served(desk.app) as base:
