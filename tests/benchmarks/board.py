@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import re
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, render_template_string
@@ -25,7 +21,7 @@ from sqlalchemy import event, func, select
 
 from dispatch.app import create_app
 from dispatch.foundation.clock import ManualClock
-from dispatch.foundation.db import Database, sqlite_url
+from dispatch.foundation.db import Database
 from dispatch.foundation.migrate import upgrade
 from dispatch.foundation.settings import Settings
 from dispatch.orders.rules import Move
@@ -38,7 +34,7 @@ from dispatch.web import sessions
 from dispatch.web.sessions import signed_in
 from dispatch.web.tables import Access, User
 from tests import factories
-from tests.postgres import NoPostgres, PostgresServer
+from tests.benchmarks.kit import databases
 
 ORDERS, TIMES, WARM = 200, 40, 3
 TABLE_LIMIT, POLL_LIMIT, BYTES_LIMIT = 2.0, 3.0, 100_000
@@ -167,31 +163,11 @@ def board(name: str, url: str) -> None:
     db.dispose()
 
 
-@contextmanager
-def databases() -> Iterator[dict[str, str]]:
-    """One of each kind."""
-    with tempfile.TemporaryDirectory() as folder:
-        urls = {"sqlite": sqlite_url(Path(folder) / "shop.db")}
-        try:
-            server = PostgresServer()
-        except NoPostgres:
-            yield urls
-            return
-        if "sqlite" in sys.argv:
-            yield urls
-            return
-        server.start()
-        try:
-            yield urls | {"postgresql": server.create("board")}
-        finally:
-            server.remove()
-
-
 def main() -> None:
     """Measure and print."""
     with databases() as urls:
-        for name, url in urls.items():
-            board(name, url)
+        for name, make in urls.items():
+            board(name, make("board"))
 
 
 if __name__ == "__main__":
