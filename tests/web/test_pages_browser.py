@@ -13,13 +13,10 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-from dispatch.foundation.clock import ManualClock
-from dispatch.foundation.db import Database
-from dispatch.foundation.settings import Settings
 from dispatch.orders.service import find_order
 from dispatch.web import sessions
 from tests import factories
-from tests.web.test_pages_kit import Desk, desk, first_link, make_app
+from tests.web.test_pages_kit import Desk, desk
 from tests.web.test_pages_links import another_page, at_risk, pages, token
 
 __all__ = ["desk"]
@@ -296,24 +293,3 @@ def test_a_customer_can_read_where_it_stands_on_a_phone(screen: Screen, scheme: 
     check(screen.page, "on its way")
     assert screen.page.locator("#stale").get_attribute("data-after") == "60"
     expect(screen.page.locator("#signed-out")).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_shop_can_be_set_up_on_a_phone(
-    settings: Settings, sqlite_db: Database, clock: ManualClock, page: Page, scheme: str
-) -> None:
-    page.set_viewport_size(PHONE)
-    page.emulate_media(color_scheme=scheme)
-    secret = first_link(sqlite_db, clock)
-    with served(make_app(settings, sqlite_db, clock)) as base:
-        page.goto(f"{base}/setup?s={secret}")
-        check(page, "empty")
-        page.get_by_role("button", name="Open the shop").click()
-        expect(page.locator("#email")).to_be_focused()
-        check(page, "with complaints")
-        page.get_by_role("button", name="One more person").click()
-        expect(page.locator("#name-2")).to_be_focused()
-        page.fill("#opening_hours", "Mo-Sa 10:00-19:00")
-        expect(page.locator("#hours")).to_contain_text("We read this as")
-        check(page, "hours read back")
-        page.close()

@@ -218,6 +218,7 @@
       keys.checked = hasLetters();
       keys.addEventListener("change", () => { try { localStorage.setItem("keys", keys.checked ? "on" : "off"); } catch { /* private */ } });
     }
-    if (zone && zone.dataset.detect) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
+    // Somebody quick may have chosen one before this script came.
+    if (zone?.dataset.detect && zone.selectedOptions[0]?.defaultSelected) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
   });
 })();
