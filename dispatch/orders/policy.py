@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 
 from ..foundation.errors import FieldError, Invalid
 
@@ -47,6 +48,12 @@ class Policy:
     def to_dict(self) -> dict[str, int]:
         """Every value, by name."""
         return asdict(self)
+
+
+@lru_cache(maxsize=1000)
+def policy_of(stored: frozenset[tuple[str, int]]) -> Policy:
+    """A policy that was checked when it was stored; lists ask for the same one for each of their rows."""
+    return read_policy(dict(stored))
 
 
 def read_policy(values: Mapping[str, object] | None, *, field: str = "policy") -> Policy:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
-from .policy import Policy, read_policy
+from .policy import Policy, policy_of
 from .rules import Proof, Sourcing, Status, Substitution
 
 # In the very words of `ix_orders_open`, and never with bound values: those keep either database from using the index.
@@ -50,7 +50,7 @@ class Branch(Base):
     @property
     def policy(self) -> Policy:
         """The policy in force, defaults filled in."""
-        return read_policy(self.policy_values)
+        return policy_of(frozenset(self.policy_values.items()))
 
 
 class Order(Base):

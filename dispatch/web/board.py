@@ -35,9 +35,9 @@ def register(app: Flask) -> None:
 
 
 def fragment(session: Session) -> str:
-    """The list with its version, as it stands at this instant, made anew."""
+    """The list with its version, as it stands at this instant. The session is a snapshot: others get this list too."""
     bars = alarms.bars(session, now(), runtime().settings)
-    return _of_this_browser(_render(session, bars, _version(session, bars)))
+    return _kept(session, bars, _version(session, bars))
 
 
 def _kept(session: Session, bars: list[alarms.Bar], version: str) -> str:

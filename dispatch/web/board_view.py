@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,8 +53,8 @@ class Row:
     act: Act | None
     can: tuple[str, ...]
     asked: str
-    to_phone: str = ""
-    told: str = ""
+    to_phone: str
+    told: str
     phone: str
     address: str
     is_past: bool
@@ -91,6 +91,17 @@ class Help:
     taker: str | None
     asked: tuple[str, ...]
     is_unanswered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Around:
+    """What a row says that is read for all rows together."""
+
+    branch: str
+    act: Act | None
+    who: str
+    to_phone: str
+    told: str
 
 
 GROUPS = (
@@ -140,21 +151,22 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     able = {code: carriers(people, branch.timezone, now) for code, branch in branches.items()}
     rows = []
     for shape in shapes:
-        branch = branches[shape["branch"]]
-        act = next_act(shape, able[branch.code], is_board=True)
-        named = branch.name if len(branches) > 1 else ""
-        row = _row(shape, branch.timezone, now, help_=_help_of(shape, helps), act=act, branch=named)
-        row = replace(row, to_phone=calls.get(row.ref, ""), told=told.get(row.ref, ""))
-        who, by = plans.get(row.ref, ("", now))
+        ref, branch = shape["ref"], branches[shape["branch"]]
         # Whom the plan counts on is worth saying only while nobody has it and nobody is asked.
-        rows.append(row if row.who or not who else replace(row, who=plan_words(who, by, branch.timezone, now)))
+        planned = plan_words(*plans[ref], branch.timezone, now) if ref in plans else ""
+        around = _Around(
+            branch=branch.name if len(branches) > 1 else "",
+            act=next_act(shape, able[branch.code], is_board=True),
+            who=who_words(shape, _help_of(shape, helps)) or planned,
+            to_phone=calls.get(ref, ""),
+            told=told.get(ref, ""),
+        )
+        rows.append(_row(shape, around, branch.timezone, now))
     sorted_in = ((key, title, tuple(row for row in rows if row.group == key)) for key, title in GROUPS)
     return [Group(key=key, title=title, rows=found) for key, title, found in sorted_in if found]
 
 
-def _row(
-    shape: Mapping[str, Any], timezone: str, now: datetime, *, help_: Help | None, act: Act | None, branch: str
-) -> Row:
+def _row(shape: Mapping[str, Any], around: _Around, timezone: str, now: datetime) -> Row:
     risk = shape["risk"]
     promised_by = words.instant(shape["promised_by"]) or now
     return Row(
@@ -169,12 +181,14 @@ def _row(
         promise=words.when_words(promised_by, timezone, now=now),
         message=risk["binding"]["message"],
         status=status_words(shape),
-        who=who_words(shape, help_),
+        who=around.who,
         is_taken=is_taken(shape),
-        branch=branch,
-        act=act,
+        branch=around.branch,
+        act=around.act,
         can=tuple(move for move in shape["allowed_moves"] if move in TOGETHER),
         asked=asked_words(shape, timezone, now),
+        to_phone=around.to_phone,
+        told=around.told,
         phone=shape["customer"]["phone"],
         address=shape["address"]["text"],
         is_past=now > promised_by,
