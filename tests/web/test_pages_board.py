@@ -177,6 +177,7 @@ def test_a_row_says_that_its_customer_was_told_and_what_they_want(desk: Desk) ->
     with desk.db.transaction() as session:
         told = session.get_one(HeadsUp, told.order_id)
         told.answer, told.answered_at = Preference.LATER, now
+        record(session, find_order(session, desk.ref), "heads_up_answered", "Later.", at=now, actor="the customer")
     assert "customer takes it later" in desk.get("/").text
 
 
