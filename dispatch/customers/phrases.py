@@ -74,6 +74,15 @@ DELIVERED = phrase(
     en="Hello[ {name}], your order from {shop} has been delivered[: {what}]. Thank you!",
     hi="[{name} जी, ]{shop} का ऑर्डर पहुँच गया[: {what}]। धन्यवाद!",
 )
+# Of a failure nobody is thanked for. Sorry is said once, by the recovery.
+DELIVERED_LATE = phrase(
+    "delivered_late",
+    "Delivered, but late",
+    {"what": WHAT},
+    needs=(),
+    en="Hello[ {name}], your order from {shop} is with you now[: {what}]. We know that it came later than we promised.",
+    hi="[{name} जी, ]{shop} का ऑर्डर पहुँच गया[: {what}]। हम जानते हैं, यह वादे से देर में आया।",
+)
 OFFER = phrase(
     "offer",
     "Something else instead?",
@@ -117,4 +126,5 @@ HEADS_UP = phrase(
     en="Hello[ {name}], {shop}: {what} may not be with you by {promised}: {because}. {doing}. {how}: {link}",
     hi="{shop}: {what} शायद {promised} तक न पहुँचे, {because}। चुनें: {link}",
 )
-PHRASES = {each.key: each for each in (CONFIRMED, ON_ITS_WAY, DELIVERED, OFFER, SUBSTITUTED, FOUND, OVER, HEADS_UP)}
+ALL = (CONFIRMED, ON_ITS_WAY, DELIVERED, DELIVERED_LATE, OFFER, SUBSTITUTED, FOUND, OVER, HEADS_UP)
+PHRASES = {each.key: each for each in ALL}

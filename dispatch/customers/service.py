@@ -16,7 +16,7 @@ from ..messaging.rules import Kind
 from ..messaging.service import Draft, enqueue, withdraw
 from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
-from ..orders.telling import worded
+from ..orders.telling import counted_promise, worded
 from ..orders.wording import first_name, things
 from ..staff.tables import Staff
 from .heads_up import is_to_be_collected
@@ -156,4 +156,5 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
         carrier=first_name(carrier.name).strip() if carrier else "",
         about=about,
         pin=order.pin or "",
+        is_late=event.at > counted_promise(session, order).promised_by,
     )

@@ -12,7 +12,10 @@ from .rules import NoticeKind
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a notice may say. Times are local, like "20:00"; `carrier` is a first name, `about` a time of arrival."""
+    """What a notice may say. Times are local, like "20:00"; `carrier` is a first name, `about` a time of arrival.
+
+    `is_late`: it came after the promise that they count on.
+    """
 
     shop: str
     name: str
@@ -22,6 +25,7 @@ class Told:
     carrier: str = ""
     about: str = ""
     pin: str = ""
+    is_late: bool = False
 
 
 OF_KIND = {
@@ -33,7 +37,8 @@ OF_KIND = {
 
 def notice(kind: NoticeKind, told: Told) -> Said:
     """One notice."""
-    phrase = OF_KIND[kind]
+    is_late = told.is_late and kind is NoticeKind.DELIVERED
+    phrase = phrases.DELIVERED_LATE if is_late else OF_KIND[kind]
     return Said(phrase, {name: getattr(told, name) for name in phrase.gaps})
 
 

@@ -1,12 +1,13 @@
-"""How the customer of an order is spoken to: in their language, and in the shop's own words."""
+"""How the customer of an order is spoken to: in their language, in the shop's own words, of what they count on."""
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..messaging.phrase_rules import Language, Said, language_of
 from ..messaging.phrasebook import say
-from .tables import Order
+from .tables import Order, Promise
 
 
 def language(order: Order) -> Language:
@@ -17,3 +18,12 @@ def language(order: Order) -> Language:
 def worded(session: Session, order: Order, said: Said) -> str:
     """A text to the customer of an order."""
     return say(session, said, branch_id=order.branch_id, language=language(order))
+
+
+def counted_promise(session: Session, order: Order) -> Promise:
+    """The promise that the customer counts on: the last one they agreed to, else the first.
+
+    A new time that nobody has agreed with them breaks the old promise all the same.
+    """
+    rows = session.scalars(select(Promise).where(Promise.order_id == order.id).order_by(Promise.number)).all()
+    return next((row for row in reversed(rows) if row.is_agreed), rows[0])

@@ -111,5 +111,8 @@ def _ending(order: Order, level: Level) -> str:
     if order.status is Status.CANCELLED:
         return "Cancelled."
     if order.status is Status.DELIVERED:
-        return "Delivered after the promise." if level is Level.LATE else "Delivered in time."
+        if level is Level.LATE:
+            return "Delivered after the promise."
+        is_kept = order.delivered_at is None or order.delivered_at <= order.first_promised_by
+        return "Delivered in time." if is_kept else "Delivered by the new promise, after the first."
     return "Not looked at yet."

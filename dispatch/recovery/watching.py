@@ -12,6 +12,7 @@ from ..foundation.tokens import Links
 from ..orders.rules import CLOSED, Status
 from ..orders.service import record
 from ..orders.tables import Order, Promise
+from ..orders.telling import counted_promise
 from ..orders.wording import first_name
 from ..promise.looks import Look
 from ..promise.rules import ClockName, Level
@@ -46,15 +47,6 @@ def consider(session: Session, order: Order, look: Look | None, now: datetime, *
         cause = Cause.BROKEN if is_broken else Cause.LATE
         _open(session, order, counted, now, cause=cause, clock=look.cause)
     return None if is_broken else counted.promised_by + JUST_PAST
-
-
-def counted_promise(session: Session, order: Order) -> Promise:
-    """The promise that the customer counts on: the last one they agreed to, else the first.
-
-    A new time that nobody has agreed with them breaks the old promise all the same.
-    """
-    rows = session.scalars(select(Promise).where(Promise.order_id == order.id).order_by(Promise.number)).all()
-    return next((row for row in reversed(rows) if row.is_agreed), rows[0])
 
 
 def open_case(

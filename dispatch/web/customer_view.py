@@ -20,7 +20,7 @@ from ..messaging.phrase_rules import Language
 from ..messaging.rules import takes_replies
 from ..orders.rules import Sourcing, Status
 from ..orders.tables import Order
-from ..orders.telling import language
+from ..orders.telling import counted_promise, language
 from ..orders.wording import first_name
 from ..procurement.offer_answers import GIVEN_UP
 from ..procurement.offers import Asked, asked
@@ -85,7 +85,7 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
             (f"{line.quantity} × {line.title}" if line.quantity > 1 else line.title, line.instead_of)
             for line in order.lines
         ],
-        "said": words.missing if is_missing else words.said[order.status].format(name=name, at=ended),
+        "said": words.missing if is_missing else _said(session, order, to).format(name=name, at=ended),
         "offers": [offer for offer in offers if is_missing or offer["is_open"]],
         "heads_up": _heads_up(session, order, to),
         "asks_whether_good": recovery is not None and recovery.stage is Stage.FIXED,
@@ -98,6 +98,12 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
         "is_stopped": bool(opted_out(session, [order.customer_phone])),
         **_progress(session, order, to),
     }
+
+
+def _said(session: Session, order: Order, to: Reader) -> str:
+    """Where it stands. Nobody is thanked for their trust by who has failed it."""
+    is_late = order.delivered_at is not None and order.delivered_at > counted_promise(session, order).promised_by
+    return to.words.came_late if is_late else to.words.said[order.status]
 
 
 def _progress(session: Session, order: Order, to: Reader) -> dict[str, str]:

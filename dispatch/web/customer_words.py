@@ -44,6 +44,7 @@ class PageWords:
     doing: str
     doing_by: str
     late: str
+    came_late: str
     promised: str
     first: str
     order: str
@@ -98,6 +99,7 @@ EN = PageWords(
     doing="It is tight. We are asking everybody who can help.",
     doing_by="It is tight. {name} has taken it on.",
     late="We promised it by {promise}, and it is not there yet. We are on it.",
+    came_late="It is with you since {at}. We know that it came later than we promised.",
     promised="We promised it by",
     first="We first said {first}.",
     order="Your order",
@@ -151,6 +153,7 @@ HI = PageWords(
     doing="समय कम है। जो भी मदद कर सकता है, हम उससे पूछ रहे हैं।",
     doing_by="समय कम है। {name} ने इसे अपने हाथ में लिया है।",
     late="हमने {promise} तक का वादा किया था, और यह अभी नहीं पहुँचा। हम इसमें लगे हैं।",
+    came_late="यह {at} से आपके पास है। हम जानते हैं, यह वादे से देर में आया।",
     promised="हमारा वादा",
     first="पहले हमने {first} कहा था।",
     order="आपका ऑर्डर",

@@ -103,7 +103,7 @@ def test_r5_sorry_by_itself_delivered_and_confirmed_by_text(shop: World) -> None
     assert case(shop, ref)["allowed"] == ["offer_fix", "fixed"]
     shop.move(ref, "deliver")
     shop.advance(minutes=11)
-    customer(shop, what="has been delivered")
+    customer(shop, what="is with you now: Physics 2. We know that it came later")
     shop.phone(ARJUN).expects("Is everything good now?", "Reply YES")
     assert ending(shop, ref) is None
     sorry.replies("Yes, thanks").expects("We are glad it is good")
@@ -140,7 +140,10 @@ def test_r3_delivered_before_anybody_has_said_sorry_is_a_fact(shop: World) -> No
     shop.move(ref, "deliver")
     shop.tick()
     assert (case(shop, ref)["stage"], ending(shop, ref)) == ("fixed_first", "R3")
-    # Sorry is owed all the same, and says when it came; then the question.
+    # Nobody is thanked; sorry is owed all the same, and says when it came; then the question.
+    told = shop.phone(ARJUN).expects("is with you now", "came later than we promised").last
+    assert told is not None
+    assert "thank" not in told.body.lower()
     shop.advance(minutes=10)
     shop.phone(ARJUN).expects("it came only at 15:01", "sorry")
     shop.phone(ARJUN).expects("Is everything good now?").replies("yes").expects("glad")
@@ -296,6 +299,9 @@ def test_a_later_time_counts_only_when_the_customer_agreed(shop: World) -> None:
         shop.move(ref, "deliver")
     shop.tick()
     assert (ending(shop, agreed), ending(shop, unasked)) == (None, "R3")
+    assert shop.see(agreed)["risk"]["binding"]["message"] == "Delivered by the new promise, after the first."
+    shop.phone("Asha Rao").expects("has been delivered", "Thank you")
+    shop.phone("Uma Das").expects("came later than we promised")
     with shop.db.snapshot() as session:
         why = care_of(session, find_order(session, agreed), shop.now)["ending_why"]
     assert "agreed to a later time" in why

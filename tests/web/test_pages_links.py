@@ -206,7 +206,8 @@ def test_a_customer_hears_that_it_is_late_or_there_or_off(desk: Desk) -> None:
     assert "it is not there yet. We are on it." in track(desk, ref).text
     desk.post(f"{page}/moves", {"move": "deliver"}, page=page)
     text = track(desk, ref).text
-    assert "It is with you since today 15:00." in text
+    assert "It is with you since today 15:00. We know that it came later than we promised." in text
+    assert "Thank you" not in text
     assert "We promised" not in text
     desk.post(f"/orders/{desk.ref}/moves", {"move": "cancel", "reason": "x"}, page=f"/orders/{desk.ref}")
     assert "This order was cancelled." in track(desk, desk.ref).text
