@@ -40,7 +40,9 @@ def upgrade() -> None:
             ["line_id"], ["lines.id"], name=op.f("fk_supplier_answers_line_id_lines"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_supplier_answers_order_id_orders")),
-        sa.ForeignKeyConstraint(["supplier_id"], ["suppliers.id"], name=op.f("fk_supplier_answers_supplier_id_suppliers")),
+        sa.ForeignKeyConstraint(
+            ["supplier_id"], ["suppliers.id"], name=op.f("fk_supplier_answers_supplier_id_suppliers")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_answers")),
     )
     with op.batch_alter_table("supplier_answers", schema=None) as batch_op:

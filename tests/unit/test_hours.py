@@ -136,9 +136,7 @@ def test_holidays_are_written_out_where_the_hours_library_has_none(
     text: str, day: int, expected: tuple[int, int] | None
 ) -> None:
     midnight = datetime(2026, 8, day, tzinfo=ZoneInfo("Asia/Kolkata"))
-    found = open_spans(
-        text, timezone="Asia/Kolkata", start=midnight, end=midnight + timedelta(hours=24), country="IN"
-    )
+    found = open_spans(text, timezone="Asia/Kolkata", start=midnight, end=midnight + timedelta(hours=24), country="IN")
     hours = [((span.start - midnight).total_seconds() / 3600, (span.end - midnight).total_seconds() / 3600)
              for span in found]  # fmt: skip
     assert hours == ([expected] if expected else [])
