@@ -21,7 +21,6 @@ from .orders.tables import Order
 from .promise.looks import Care, Look
 from .recovery import answers as recovery_answers
 from .recovery import watching
-from .recovery.service import heard_of_text
 
 
 def at_each_look(links: Links) -> Care:
@@ -54,4 +53,4 @@ def heard(session: Session, settled: Settled, now: datetime) -> None:
     heard_from_provider(session, settled, now)
     heard_of_notice(session, settled, now)
     heads_up.heard_of_heads_up(session, settled, now)
-    heard_of_text(session, settled, now)
+    watching.heard_of_text(session, settled, now)

@@ -12,6 +12,7 @@ from .rules import Step, awake
 from .tables import RecoveryStep
 
 APOLOGY = "apology"
+NOT_ARRIVED = "the one that we sent did not arrive"
 AT_ONCE = timedelta(0)
 # Whoever holds it for the first time looks at it first.
 AFTER_DELIVERY = timedelta(minutes=10)
@@ -22,7 +23,7 @@ def apologise(case: Case) -> bool:
 
     The key of the text is the guard: there is one apology per case, whoever else is at it.
     """
-    withheld = why_unreachable(case.session, case.order.customer_phone)
+    withheld = NOT_ARRIVED if case.was_lost else why_unreachable(case.session, case.order.customer_phone)
     if withheld is not None:
         case.recovery.next_step_at = None
         case.somebody_must_phone(f"Nobody has said sorry, and no text can: {withheld}.")
@@ -51,5 +52,7 @@ def ask_whether_good(case: Case, fixed: RecoveryStep, own: str = "", *, after: t
         return
     body = case.worded(wording.question(case.told(), own, case.language))
     due_at = awake(case.now + after, case.order.branch.timezone)
-    # With its instant: SQLite gives the number of a step that was taken back to the next one.
-    fixed.outbox_id = case.send(f"good:{fixed.id}:{fixed.at:%d%H%M%S}", body, due_at=due_at)
+    # With its instant: SQLite gives the number of a step that was taken back to the next one. A question that went
+    # behind an apology that never arrived was not asked.
+    key = f"good:{fixed.id}:{fixed.at:%d%H%M%S}{':again' if case.was_lost else ''}"
+    fixed.outbox_id = case.send(key, body, due_at=due_at)

@@ -26,6 +26,7 @@ from .tables import Recovery, RecoveryStep
 from .wording import Told
 
 CLOCK = "clock"
+ENDS_A_FIX = (Step.REOPEN, Fact.LOST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Case:
         stage = next_stage(recovery.stage, what)
         if stage is None:
             return
-        recovery.fix_by = fix_by if what is Step.OFFER_FIX else None if what is Step.REOPEN else recovery.fix_by
+        recovery.fix_by = fix_by if what is Step.OFFER_FIX else None if what in ENDS_A_FIX else recovery.fix_by
         grace = timedelta(minutes=self.order.branch.policy.apology_grace_minutes)
         # Goods that come before the apology don't give people more time for it.
         is_same_clock = recovery.stage is Stage.OPENED and stage is Stage.FIXED_FIRST
@@ -106,8 +107,13 @@ class Case:
     @property
     def apology_text(self) -> int | None:
         """The id of the text that said sorry, when it was one."""
-        said = (step.outbox_id for step in self.recovery.steps if step.step is Step.EMPATHISE)
-        return next(said, None)
+        said = (step for step in self.recovery.steps if step.step is Step.EMPATHISE and step.lost_at is None)
+        return next((step.outbox_id for step in said), None)
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether an apology was sent that never arrived: the next one is said by phone."""
+        return any(step.step is Step.EMPATHISE and step.lost_at is not None for step in self.recovery.steps)
 
     def take_back_questions(self) -> None:
         """What was to be asked of a fix that is none, where it has not left."""

@@ -82,7 +82,9 @@ def _shape(
     now: datetime,
 ) -> dict[str, Any]:
     def when(step: Step) -> str | None:
-        return next((_at(one.at) for one in recovery.steps if one.step is step), None)
+        # An apology that never arrived was none.
+        took = (one for one in recovery.steps if one.step is step and (step is not Step.EMPATHISE or not one.lost_at))
+        return next((_at(one.at) for one in took), None)
 
     late = lateness(order, now)
     return {

@@ -44,6 +44,7 @@ class Fact(enum.StrEnum):
     DELIVERED = "delivered"
     LAPSED = "lapsed"
     SAFE = "safe"
+    LOST = "lost"  # the apology never arrived
 
 
 class State(enum.StrEnum):
@@ -73,7 +74,8 @@ class Size(enum.IntEnum):
 LIVE = (Stage.OPENED, Stage.FIXED_FIRST, Stage.EMPATHISED, Stage.FIX_OFFERED, Stage.FIXED)
 UNHEARD = (Stage.OPENED, Stage.FIXED_FIRST)
 # Every stage with what may follow. One apology per failure: a case that is reopened goes on behind it. Nothing is
-# fixed by hand before somebody has said sorry; goods that come are a fact, and the apology is owed all the same.
+# fixed by hand before somebody has said sorry; goods that come are a fact, and the apology is owed all the same. So it
+# is when it never arrived.
 NEXT: dict[tuple[Stage, Step | Fact], Stage] = {
     (Stage.OPENED, Step.EMPATHISE): Stage.EMPATHISED,
     (Stage.OPENED, Fact.DELIVERED): Stage.FIXED_FIRST,
@@ -83,14 +85,17 @@ NEXT: dict[tuple[Stage, Step | Fact], Stage] = {
     (Stage.EMPATHISED, Step.FIXED): Stage.FIXED,
     (Stage.EMPATHISED, Fact.DELIVERED): Stage.FIXED,
     (Stage.EMPATHISED, Fact.LAPSED): Stage.UNCONFIRMED,
+    (Stage.EMPATHISED, Fact.LOST): Stage.OPENED,
     (Stage.FIX_OFFERED, Step.OFFER_FIX): Stage.FIX_OFFERED,
     (Stage.FIX_OFFERED, Step.FIXED): Stage.FIXED,
     (Stage.FIX_OFFERED, Step.REOPEN): Stage.EMPATHISED,
     (Stage.FIX_OFFERED, Fact.DELIVERED): Stage.FIXED,
     (Stage.FIX_OFFERED, Fact.LAPSED): Stage.UNCONFIRMED,
+    (Stage.FIX_OFFERED, Fact.LOST): Stage.OPENED,
     (Stage.FIXED, Step.CONFIRM): Stage.CONFIRMED,
     (Stage.FIXED, Step.REOPEN): Stage.EMPATHISED,
     (Stage.FIXED, Fact.LAPSED): Stage.UNCONFIRMED,
+    (Stage.FIXED, Fact.LOST): Stage.FIXED_FIRST,
     (Stage.CONFIRMED, Step.REOPEN): Stage.EMPATHISED,
     (Stage.UNCONFIRMED, Step.CONFIRM): Stage.CONFIRMED,
     (Stage.UNCONFIRMED, Step.REOPEN): Stage.EMPATHISED,

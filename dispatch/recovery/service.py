@@ -17,10 +17,9 @@ from ..foundation.errors import Conflict, FieldError, Invalid, MoveNotAllowed, N
 from ..foundation.hours import local_text
 from ..foundation.tokens import Links
 from ..messaging.reachable import why_unreachable
-from ..messaging.rules import Channel, Kind
-from ..messaging.service import Settled
+from ..messaging.rules import Channel
 from ..orders.rules import CLOSED
-from ..orders.service import FARTHEST_PROMISE, lock_order, record
+from ..orders.service import FARTHEST_PROMISE, lock_order
 from ..orders.tables import Order
 from ..promise import service as promise
 from ..promise.queries import level_now, readings
@@ -28,12 +27,14 @@ from ..promise.rules import ClockName, Level
 from ..promise.tables import Watch
 from ..staff.service import active_person
 from . import wording
-from .asking import apologise, ask_whether_good, say_sorry
+from .asking import NOT_ARRIVED, apologise, ask_whether_good, say_sorry
 from .case import CLOCK, Case, live_case
 from .rules import UNHEARD, Cause, Fact, Fault, Stage, Step, allowed_steps, next_stage
 from .surveys import plan_survey
-from .tables import Recovery, RecoveryStep
-from .watching import note_facts, open_case
+from .tables import Recovery
+from .watching import note_facts, note_lost_apology, open_case
+
+SAID_BY_CUSTOMERS = (Step.CONFIRM, Step.REOPEN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +77,13 @@ def take_step(session: Session, recovery_id: int, taken: Taken, now: datetime, *
     """
     order, recovery = lock_case(session, recovery_id)
     note_facts(session, order, recovery, now, links=links)
+    # What customers say themselves stands, whatever they have heard from us.
+    if taken.step not in SAID_BY_CUSTOMERS:
+        note_lost_apology(session, order, recovery, now)
     if next_stage(recovery.stage, taken.step) is None:
         raise _not_allowed(recovery, taken.step)
-    _check(session, order, taken, now)
     case = Case(session=session, order=order, recovery=recovery, now=now, links=links)
+    _check(case, taken)
     recovery.fault, recovery.goodwill = taken.fault or recovery.fault, taken.goodwill or recovery.goodwill
     STEPS[taken.step](case, taken)
     session.flush()
@@ -103,13 +107,14 @@ def _not_allowed(recovery: Recovery, step: Step) -> MoveNotAllowed:
     return MoveNotAllowed(f"No {step.value} now: {why}. {can}", allowed=allowed)
 
 
-def _check(session: Session, order: Order, taken: Taken, now: datetime) -> None:
+def _check(case: Case, taken: Taken) -> None:
     """Everything that can be wrong with a step, before it has any effect. Raises Invalid naming each field at fault."""
+    now = case.now
     if taken.staff_id is not None:
-        active_person(session, taken.staff_id, field="by")
+        active_person(case.session, taken.staff_id, field="by")
     complaints = _word_complaints(taken)
     if taken.step is Step.EMPATHISE:
-        complaints += _apology_complaints(session, order, taken)
+        complaints += _apology_complaints(case, taken)
     if taken.by_at is not None and taken.step is not Step.OFFER_FIX:
         complaints.append(FieldError("by", "is a time only of offer_fix: give the id of who did it, or leave it out"))
     elif taken.by_at is not None and not now < taken.by_at <= now + FARTHEST_PROMISE:
@@ -129,19 +134,21 @@ def _word_complaints(taken: Taken) -> list[FieldError]:
 
 def _is_sent(taken: Taken) -> bool:
     """Whether its text goes to the customer. What they say themselves is never found fault with: "never again!"."""
-    return taken.step not in (Step.CONFIRM, Step.REOPEN) and not _is_call(taken)
+    return taken.step not in SAID_BY_CUSTOMERS and not _is_call(taken)
 
 
 def _is_call(taken: Taken) -> bool:
     return taken.channel is Channel.CALL
 
 
-def _apology_complaints(session: Session, order: Order, taken: Taken) -> list[FieldError]:
+def _apology_complaints(case: Case, taken: Taken) -> list[FieldError]:
     if _is_call(taken):
         return [] if taken.staff_id is not None else [FieldError("by", "is missing: who phoned? Give that person's id")]
     if not taken.text:
         return [FieldError("text", "is missing: write your apology, or say who phoned (`by` and `channel`: call)")]
-    withheld = why_unreachable(session, order.customer_phone)
+    withheld = why_unreachable(case.session, case.order.customer_phone)
+    if case.was_lost:
+        withheld = f"{NOT_ARRIVED}: phone them"
     return [FieldError("channel", f"can't be sms: {withheld}, then say who did")] if withheld else []
 
 
@@ -232,7 +239,7 @@ def tend_case(session: Session, recovery_id: int, now: datetime, *, links: Links
     if recovery.next_step_at is None or recovery.next_step_at > now:
         return False
     note_facts(session, order, recovery, now, links=links)
-    if recovery.next_step_at is None or recovery.next_step_at > now:
+    if note_lost_apology(session, order, recovery, now) or recovery.next_step_at is None or recovery.next_step_at > now:
         return True
     case = Case(session=session, order=order, recovery=recovery, now=now, links=links)
     if recovery.stage in UNHEARD:
@@ -271,18 +278,3 @@ def _fix_is_late(case: Case, fix_by: datetime) -> None:
     case.write(Step.REOPEN, actor=CLOCK, text=text)
     case.record("recovery_reopened", f"{text} Offer another, and phone them.")
     case.go(Step.REOPEN)
-
-
-def heard_of_text(session: Session, settled: Settled, now: datetime) -> None:
-    """A text of a case will not arrive: a person must say it, once."""
-    if settled.kind is not Kind.NOTICE or settled.order_id is None or not settled.is_unreachable:
-        return
-    # One conditional statement: receipts come doubled, and from two machines.
-    mine = (RecoveryStep.outbox_id == settled.outbox_id, RecoveryStep.lost_at.is_(None))
-    step = session.scalars(update(RecoveryStep).where(*mine).values(lost_at=now).returning(RecoveryStep.step)).first()
-    if step is None:
-        return
-    order = session.get_one(Order, settled.order_id)
-    what = {Step.EMPATHISE: "The apology", Step.OFFER_FIX: "The fix"}.get(step, "The question whether it is good")
-    text = f"{what} did not arrive: somebody must phone them and say it."
-    record(session, order, "phone_customer", text, at=now, actor=CLOCK)

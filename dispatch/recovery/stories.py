@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from ..orders.rules import Status
 from ..orders.tables import Line, Order, Promise
 from .endings import Failure, Happened, Story, Told, tell
-from .rules import Stage
+from .rules import Stage, Step
 from .tables import Recovery, RecoveryStep
 
 
@@ -61,7 +61,8 @@ def _failures(session: Session, mine: ColumnElement[bool]) -> Mapping[int, Itera
         select(RecoveryStep.recovery_id, RecoveryStep.step, RecoveryStep.at, RecoveryStep.by_at)
         .join(Recovery, Recovery.id == RecoveryStep.recovery_id)
         .join(Order, Order.id == Recovery.order_id)
-        .where(mine)
+        # An apology that never arrived was none.
+        .where(mine, or_(RecoveryStep.step != Step.EMPATHISE, RecoveryStep.lost_at.is_(None)))
         .order_by(RecoveryStep.id)
     )
     steps: dict[int, list[Happened]] = defaultdict(list)

@@ -1,14 +1,17 @@
-"""What each look at an order means for its customer: a case opens by itself, and goods that come are its fix."""
+"""What each look at an order means for its customer: a case opens by itself, goods that come are its fix, and an
+apology that never arrived was none."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.db import wake
 from ..foundation.tokens import Links
+from ..messaging.rules import Kind
+from ..messaging.service import Settled
 from ..orders.rules import CLOSED, Status
 from ..orders.service import record
 from ..orders.tables import Order, Promise
@@ -21,7 +24,7 @@ from . import asking
 from .case import CLOCK, Case, live_case
 from .rules import JUST_PAST, TOO_OLD, Cause, Fact, Stage, Step, next_stage, next_step_at
 from .surveys import plan_survey
-from .tables import Recovery
+from .tables import Recovery, RecoveryStep
 
 SAID = {
     Cause.LATE: "The promise can't be kept any more: {name} is owed an apology.",
@@ -148,6 +151,22 @@ def note_facts(session: Session, order: Order, recovery: Recovery, now: datetime
         asking.ask_whether_good(case, row, after=asking.AFTER_DELIVERY)
 
 
+def note_lost_apology(session: Session, order: Order, recovery: Recovery, now: datetime) -> bool:
+    """An apology that never arrived was none: the case goes back to where it was; whether it did.
+
+    What was to follow it in words is taken back; somebody has been told to phone, and only that helps now.
+    """
+    said = [step for step in recovery.steps if step.step is Step.EMPATHISE]
+    is_lost = bool(said) and all(step.lost_at is not None for step in said)
+    if not is_lost or next_stage(recovery.stage, Fact.LOST) is None:
+        return False
+    case = Case(session=session, order=order, recovery=recovery, now=now)
+    case.take_back_questions()
+    case.go(Fact.LOST)
+    recovery.next_step_at = None
+    return True
+
+
 def _ended(session: Session, order: Order, now: datetime, *, links: Links) -> None:
     recovery = live_case(session, order.id)
     is_late = order.delivered_at is not None and order.delivered_at > order.first_promised_by
@@ -163,3 +182,25 @@ def _ended(session: Session, order: Order, now: datetime, *, links: Links) -> No
         note_facts(session, order, recovery, now, links=links)
     elif order.status is Status.DELIVERED:
         plan_survey(session, order, now)
+
+
+def heard_of_text(session: Session, settled: Settled, now: datetime) -> None:
+    """A text of a case will not arrive: a person must say it, once."""
+    if settled.kind is not Kind.NOTICE or settled.order_id is None or not settled.is_unreachable:
+        return
+    # One conditional statement: receipts come doubled, and from two machines.
+    mine = (RecoveryStep.outbox_id == settled.outbox_id, RecoveryStep.lost_at.is_(None))
+    lost = update(RecoveryStep).where(*mine).values(lost_at=now).returning(RecoveryStep.step, RecoveryStep.recovery_id)
+    found = session.execute(lost).first()
+    if found is None:
+        return
+    step, recovery_id = found
+    order = session.get_one(Order, settled.order_id)
+    if step is Step.EMPATHISE:
+        # The round takes it back, under the order's lock, which whoever settles a text must not wait for.
+        live = (Recovery.id == recovery_id, Recovery.closed_at.is_(None))
+        session.execute(update(Recovery).where(*live).values(next_step_at=now, version=Recovery.version + 1))
+        wake(session)
+    what = {Step.EMPATHISE: "The apology", Step.OFFER_FIX: "The fix"}.get(step, "The question whether it is good")
+    text = f"{what} did not arrive: somebody must phone them and say it."
+    record(session, order, "phone_customer", text, at=now, actor=CLOCK)

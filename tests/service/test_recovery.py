@@ -370,13 +370,43 @@ def test_whom_no_text_reaches_is_for_a_person_to_phone(shop: World) -> None:
     assert case(shop, ref)["stage"] == "empathised"
 
 
-def test_an_apology_that_does_not_arrive_is_said_by_phone(shop: World) -> None:
+def test_an_apology_that_does_not_arrive_is_none_and_is_said_by_phone(shop: World) -> None:
     ref = broken(shop)
     shop.fault("undelivered", name=ARJUN, code=30003)
     shop.advance(minutes=11)
     shop.tick()
     assert shop.events(ref).count("phone_customer") == 1
-    assert case(shop, ref)["steps"][0]["is_lost"] is True
+    back = case(shop, ref)
+    assert back["steps"][0]["is_lost"] is True
+    assert (back["stage"], back["allowed"], back["empathised_at"]) == ("opened", ["empathise"], None)
+    with pytest.raises(MoveNotAllowed, match="nobody has said sorry yet"):
+        take(shop, ref, "fixed")
+    with pytest.raises(Invalid, match="did not arrive"):
+        take(shop, ref, "empathise", text="I am so sorry, Arjun")
+    # It does not try again by itself, and says so once.
+    shop.advance(minutes=30)
+    assert shop.events(ref).count("phone_customer") == 1
+    assert case(shop, ref)["stage"] == "opened"
+    take(shop, ref, "empathise", staff_id=shop.people["Maya"], channel=Channel.CALL)
+    shop.move(ref, "deliver")
+    shop.advance(minutes=11)
+    shop.phone(ARJUN).expects("Is everything good now?").replies("yes").expects("glad")
+    assert ending(shop, ref) == "R5"
+
+
+def test_sorry_that_comes_too_late_to_arrive_leaves_the_fix_first(shop: World) -> None:
+    """The news that it did not arrive comes after the goods: nothing is asked behind an apology that nobody read."""
+    ref = broken(shop)
+    shop.fault("undelivered", name=ARJUN, code=30003)
+    take(shop, ref, "empathise", text="I am so sorry, Arjun")
+    shop.move(ref, "deliver")
+    shop.advance(minutes=11)
+    assert case(shop, ref)["stage"] == "fixed_first"
+    assert shop.phones.find(shop.numbers[ARJUN], ["good now"]) is None
+    assert (ending(shop, ref), case(shop, ref)["allowed"]) == ("R3", ["empathise"])
+    take(shop, ref, "empathise", staff_id=shop.people["Maya"], channel=Channel.CALL)
+    shop.phone(ARJUN).expects("Is everything good now?").replies("yes").expects("glad")
+    assert (case(shop, ref)["stage"], ending(shop, ref)) == ("confirmed", "R3")
 
 
 # --- how was it ------------------------------------------------------------------------------------------------------

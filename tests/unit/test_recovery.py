@@ -36,16 +36,16 @@ LINK = "https://dispatch.some-bookshop.example/t?k=123456-abcdefghijklmnop"
 OP, FF, E, FO, F = Stage.OPENED, Stage.FIXED_FIRST, Stage.EMPATHISED, Stage.FIX_OFFERED, Stage.FIXED
 C, U, A = Stage.CONFIRMED, Stage.UNCONFIRMED, Stage.AVERTED
 # Each stage, and where everything leads in this order: empathise, offer_fix, fixed, confirm, reopen; delivered,
-# lapsed, safe. None: a step is refused, a fact changes nothing.
+# lapsed, safe, lost. None: a step is refused, a fact changes nothing.
 TABLE = {
-    OP: (E, None, None, None, None, FF, None, A),
-    FF: (F, None, None, None, None, None, None, None),
-    E: (None, FO, F, None, None, F, U, None),
-    FO: (None, FO, F, None, E, F, U, None),
-    F: (None, None, None, C, E, None, U, None),
-    C: (None, None, None, None, E, None, None, None),
-    U: (None, None, None, C, E, None, None, None),
-    A: (None,) * 8,
+    OP: (E, None, None, None, None, FF, None, A, None),
+    FF: (F, None, None, None, None, None, None, None, None),
+    E: (None, FO, F, None, None, F, U, None, OP),
+    FO: (None, FO, F, None, E, F, U, None, OP),
+    F: (None, None, None, C, E, None, U, None, FF),
+    C: (None, None, None, None, E, None, None, None, None),
+    U: (None, None, None, C, E, None, None, None, None),
+    A: (None,) * 9,
 }
 
 
