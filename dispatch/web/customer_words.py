@@ -28,6 +28,7 @@ class PageWords:
     closed: str
     closed_why: str
     stale: str
+    catches_up: str
     offer: str
     offer_ask: str
     offer_no: str
@@ -83,6 +84,7 @@ EN = PageWords(
     closed="This page is closed",
     closed_why="The order ended more than two weeks ago. If something is not right, please call us.",
     stale="We can't reach the shop just now. This may be old",
+    catches_up="It catches up by itself.",
     offer="We can't get {missing} in time",
     offer_ask="Would one of these do instead? Please choose by",
     offer_no="No, thank you",
@@ -137,6 +139,7 @@ HI = PageWords(
     closed="यह पेज बंद हो चुका है",
     closed_why="ऑर्डर दो हफ़्ते से ज़्यादा पहले पूरा हुआ। अगर कुछ ठीक नहीं है, तो कृपया हमें फ़ोन करें।",
     stale="अभी दुकान से संपर्क नहीं हो रहा। यह जानकारी पुरानी हो सकती है",
+    catches_up="संपर्क होते ही यह अपने आप नया हो जाएगा।",
     offer="{missing} समय पर नहीं मिल पाएगा",
     offer_ask="क्या इनमें से कुछ चलेगा? कृपया चुनें, समय:",
     offer_no="नहीं, धन्यवाद",

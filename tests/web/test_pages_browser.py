@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from dispatch.orders.service import find_order
+from dispatch.promise.rules import ClockName
+from dispatch.recovery.rules import Cause, Stage
+from dispatch.recovery.watching import open_case
 from dispatch.web import sessions
 from tests import factories
 from tests.web.test_pages_kit import Desk, desk
@@ -128,6 +132,7 @@ def test_the_board_with_the_keyboard_alone(screen: Screen) -> None:
     expect(page.locator(f"#open-{ref}")).to_be_focused()
     page.keyboard.press("h")
     expect(page.locator("#said")).to_contain_text(f"{ref} is on its way")
+    expect(page.locator(f"#open-{ref}")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{screen.base}/orders/{ref}")
 
@@ -177,6 +182,17 @@ def test_somebody_we_know_is_filled_in_but_never_over_what_was_typed(screen: Scr
     expect(screen.page.locator("#caller")).to_contain_text("has ordered once")
 
 
+def test_who_is_about_to_type_types_over_what_is_filled_in(screen: Screen) -> None:
+    with screen.desk.db.snapshot() as session:
+        phone = find_order(session, screen.desk.ref).customer_phone
+    screen.open("/orders/new")
+    screen.page.fill("#phone", phone)
+    screen.page.focus("#address")
+    expect(screen.page.locator("#address")).to_have_value("12 Lake Road")
+    screen.page.keyboard.type("Hostel 4")
+    expect(screen.page.locator("#address")).to_have_value("Hostel 4")
+
+
 def test_several_orders_are_ticked_and_moved_and_one_is_taken_back(screen: Screen) -> None:
     refs = [screen.take_order(), screen.take_order()]
     page = screen.page
@@ -209,21 +225,18 @@ def test_several_orders_are_ticked_and_moved_and_one_is_taken_back(screen: Scree
     expect(page.locator(f"#row-{other}")).to_contain_text("to be packed")
 
 
-def test_a_list_that_is_old_says_so(screen: Screen) -> None:
-    screen.open("/")
-    screen.page.route("**/board/rows*", lambda route: route.abort())
-    expect(screen.page.locator("#stale")).to_be_visible(timeout=20_000)
+@pytest.mark.parametrize("path", ["/", "/orders/{ref}"])
+def test_a_page_that_is_old_says_so(screen: Screen, path: str) -> None:
+    screen.page.clock.install()
+    screen.open(path.format(ref=screen.desk.ref))
+    stale = screen.page.locator("#stale")
+    screen.page.route(re.compile(r"/(board/rows|orders/)"), lambda route: route.abort())
+    screen.page.clock.run_for(15_000)
+    expect(stale).to_be_visible()
+    expect(stale).to_contain_text("The connection is gone")
     screen.page.unroute_all()
-    expect(screen.page.locator("#stale")).to_be_hidden(timeout=10_000)
-
-
-def test_a_page_of_an_order_that_is_old_says_so(screen: Screen) -> None:
-    screen.open(f"/orders/{screen.desk.ref}")
-    screen.page.route("**/orders/**", lambda route: route.abort())
-    expect(screen.page.locator("#stale")).to_be_visible(timeout=20_000)
-    expect(screen.page.locator("#stale")).to_contain_text("The connection is gone")
-    screen.page.unroute_all()
-    expect(screen.page.locator("#stale")).to_be_hidden(timeout=10_000)
+    screen.page.clock.run_for(6_000)
+    expect(stale).to_be_hidden(timeout=10_000)
 
 
 def test_a_page_that_is_signed_out_says_so_and_keeps_what_was_typed(screen: Screen) -> None:
@@ -279,6 +292,23 @@ def test_the_page_behind_a_text_is_readable_on_a_phone(screen: Screen, scheme: s
     screen.open(f"/a?t={token(screen.desk, 'page', other_id)}")
     expect(screen.page.get_by_role("heading", level=1)).to_contain_text("has it")
     check(screen.page, "somebody else's")
+
+
+def test_what_a_customer_is_typing_stays_when_the_page_catches_up(screen: Screen) -> None:
+    screen.page.clock.install()
+    with screen.desk.db.transaction() as session:
+        order = find_order(session, screen.desk.ref)
+        case = open_case(session, order, Cause.COMPLAINT, screen.desk.clock.now(), clock=ClockName.DEADLINE, what="x")
+        case.stage = Stage.FIXED
+        order_id = order.id
+    screen.open(f"/t?k={token(screen.desk, 'tracking', order_id)}")
+    screen.page.fill("#note", "the second boo")
+    with screen.desk.db.transaction() as session:
+        find_order(session, screen.desk.ref).customer_name = "Arun"
+    screen.page.clock.run_for(21_000)
+    expect(screen.page.locator("#state")).to_contain_text("Hello Arun")
+    expect(screen.page.locator("#note")).to_have_value("the second boo")
+    expect(screen.page.locator("#note")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

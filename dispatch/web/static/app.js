@@ -60,7 +60,12 @@
   const known = () => {
     const caller = $("caller");
     if (!caller || !caller.dataset.name) return;
-    for (const name of ["name", "address"]) if (!$(name).value.trim()) $(name).value = caller.dataset[name];
+    for (const field of [$("name"), $("address")]) {
+      if (field.value.trim()) continue;
+      field.value = caller.dataset[field.id];
+      // Whoever is just about to type there types over it.
+      if (field === document.activeElement) field.select();
+    }
     // Once: whoever empties it again means it.
     caller.removeAttribute("data-name");
     $("address").dispatchEvent(new Event("input", { bubbles: true }));
