@@ -81,11 +81,6 @@ def _shape(
     names: dict[int, str],
     now: datetime,
 ) -> dict[str, Any]:
-    def when(step: Step) -> str | None:
-        # An apology that never arrived was none.
-        took = (one for one in recovery.steps if one.step is step and (step is not Step.EMPATHISE or not one.lost_at))
-        return next((_at(one.at) for one in took), None)
-
     late = lateness(order, now)
     return {
         "id": str(recovery.id),
@@ -104,16 +99,22 @@ def _shape(
         "earlier": earlier,
         "opened_at": _at(recovery.opened_at),
         "opened_by": recovery.opened_by,
-        "empathised_at": when(Step.EMPATHISE),
+        "empathised_at": _when(recovery, Step.EMPATHISE),
         "fix_by": _at(recovery.fix_by),
-        "fixed_at": when(Step.FIXED),
-        "confirmed_at": when(Step.CONFIRM),
+        "fixed_at": _when(recovery, Step.FIXED),
+        "confirmed_at": _when(recovery, Step.CONFIRM),
         "next_step_at": _at(recovery.next_step_at),
         "closed_at": _at(recovery.closed_at),
         "ending": told.ending.value if told.ending else None,
         "ending_why": told.why,
         "steps": [_step(step, names) for step in recovery.steps],
     }
+
+
+def _when(recovery: Recovery, step: Step) -> str | None:
+    # An apology that never arrived was none.
+    took = (one for one in recovery.steps if one.step is step and (step is not Step.EMPATHISE or one.lost_at is None))
+    return next((_at(one.at) for one in took), None)
 
 
 def lateness(order: Order, now: datetime) -> timedelta | None:
