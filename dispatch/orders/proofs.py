@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .proof_rules import Photo
@@ -30,3 +31,10 @@ def keep_proof(
 def proof_of(session: Session, order_id: int) -> DeliveryProof | None:
     """What proves the delivery of an order; None when nothing was kept."""
     return session.get(DeliveryProof, order_id)
+
+
+def who_took_it(session: Session, order_id: int) -> tuple[str | None, bool]:
+    """The name that was given at the door, and whether there is a photo; without reading it."""
+    query = select(DeliveryProof.taken_by, DeliveryProof.photo.is_not(None)).where(DeliveryProof.order_id == order_id)
+    row = session.execute(query).first()
+    return (row[0], row[1]) if row else (None, False)

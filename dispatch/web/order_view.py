@@ -16,6 +16,7 @@ from ..foundation.tokens import Links
 from ..messaging.queries import OUT, Message, list_messages, without_keys
 from ..messaging.rules import Hold, Kind, TextState
 from ..orders.desk import to_phone
+from ..orders.proofs import who_took_it
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
 from ..orders.tables import Order
@@ -95,6 +96,7 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
         "texts": [text_view(text, place) for text in list_messages(session, order_id=order.id).items],
         **_history(session, order, history, place),
         "pin": order.pin,
+        "proof": who_took_it(session, order.id),
         "may_change_lines": order.status in CHANGEABLE,
         "wishes": [(wish.value, words.SUBSTITUTIONS[wish]) for wish in Substitution],
         "items": session.execute(select(Item.title, Item.sku).order_by(Item.title).limit(MOST_ITEMS)).all(),

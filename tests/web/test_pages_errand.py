@@ -94,6 +94,7 @@ def test_the_name_of_who_took_it_is_asked_for_and_kept(desk: Desk) -> None:
             select(OrderEvent.text).where(OrderEvent.order_id == order.id, OrderEvent.kind == "delivered")
         )
         assert (order.status, events.all()) == (Status.DELIVERED, ["Delivered. Taken by Mrs Rao."])
+    assert "Taken by Mrs Rao<" in desk.get(f"/orders/{ref}").text.split('id="facts"')[1]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,9 @@ def test_only_a_photo_is_a_photo(desk: Desk, data: bytes, words: str, monkeypatc
 def test_the_photo_is_kept_and_shown_to_the_desk_alone(desk: Desk, data: bytes, kind: str) -> None:
     ref, page_id = taken(desk, proof="photo")
     assert desk.get(f"/orders/{ref}/proof").status_code == 404
+    assert f"/orders/{ref}/proof" not in desk.get(f"/orders/{ref}").text
     assert send(desk, page_id, "delivered", photo=photo(data)).status_code == 200
+    assert f'href="/orders/{ref}/proof"' in desk.get(f"/orders/{ref}").text
     shown = desk.get(f"/orders/{ref}/proof")
     assert (shown.data, shown.mimetype) == (data, kind)
     assert "sandbox" in shown.headers["Content-Security-Policy"]
