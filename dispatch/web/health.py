@@ -27,6 +27,7 @@ from ..orders.tables import Branch, Heartbeat, Order, Timetable
 from ..promise.queries import level_sql
 from ..promise.rules import Level
 from ..promise.tables import Watch
+from ..recovery.audit import Forgotten, forgotten
 from .auth import current_runtime, public
 from .errors import problem
 from .schemas import write_json
@@ -120,8 +121,9 @@ class _Figures(Collector):
         unsent, overdue = oldest_unsent_seconds(session, now), _overdue_checks(session, now)
         yield GaugeMetricFamily("dispatch_oldest_unsent_seconds", "How long a due text has waited", value=unsent)
         yield GaugeMetricFamily("dispatch_overdue_checks", "Orders nobody looked at in time", value=overdue)
-        forgotten = neglected(session, now)
-        counts = {what.value: len(forgotten.get(what, ())) for what in Neglect}
+        late, unheard = neglected(session, now), forgotten(session, now)
+        counts = {what.value: len(late.get(what, ())) for what in Neglect}
+        counts |= {who.value: len(unheard.get(who, ())) for who in Forgotten}
         yield _counts("dispatch_neglected", "What should have happened a minute ago and has not", "what", counts)
         ages = {name: (now - at).total_seconds() for name, at in session.execute(select(Heartbeat.name, Heartbeat.at))}
         yield _counts("dispatch_last_round_age_seconds", "Since each round last ran to its end", "round", ages)

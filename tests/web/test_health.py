@@ -112,6 +112,12 @@ def test_not_ready_without_a_database(api: Api, monkeypatch: pytest.MonkeyPatch)
     assert get(api, "/metrics")[0] == 503
 
 
+def read_figures(text: str) -> dict[tuple[str, ...], float]:
+    """Values by name and label."""
+    families = text_string_to_metric_families(text)
+    return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+
+
 def test_figures(api: Api) -> None:
     api.hire()
     for minutes in (300, 500):
@@ -123,11 +129,7 @@ def test_figures(api: Api) -> None:
     api.clock.advance(seconds=30)
     answer = api.app.test_client().get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    figures = {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
+    figures = read_figures(answer.text)
     assert figures["dispatch_orders", "procuring"] == 2
     assert figures["dispatch_orders", "delivered"] == 1
     levels = {name[1]: value for name, value in figures.items() if name[0] == "dispatch_open_orders"}
@@ -139,6 +141,10 @@ def test_figures(api: Api) -> None:
     assert figures["dispatch_overdue_checks",] == 3
     assert figures["dispatch_last_round_age_seconds", "watch"] == 30
     assert RAVI not in answer.text
+    assert figures["dispatch_neglected", "unopened"] == 0
+    # Both promises pass and nobody looks: two customers have heard nothing.
+    api.clock.advance(minutes=510)
+    assert read_figures(api.app.test_client().get("/metrics").text)["dispatch_neglected", "unopened"] == 2
 
 
 def test_two_apps_give_the_same_figures(db: Database, settings: Settings, clock: ManualClock) -> None:
