@@ -33,7 +33,7 @@ from .errand_view import directions
 from .forms import sentence
 from .people_pages import SPANS, typed_until
 from .people_view import state_words
-from .proof_form import read_proof
+from .proof_form import may_send_photos, read_proof
 from .sessions import now, signed_in, signed_link
 from .staff_sessions import (
     COOKIE,
@@ -67,6 +67,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/me/back", view_func=i_am_back, methods=["POST"])
     app.add_url_rule("/me/call", view_func=change_on_call, methods=["POST"])
     app.add_url_rule("/me/orders/<ref>", view_func=i_delivered, methods=["POST"])
+    may_send_photos(app, "i_delivered")
     app.add_url_rule("/people/<int:staff_id>/link", view_func=send_link, methods=["POST"])
 
 
@@ -281,6 +282,9 @@ def i_delivered(ref: str) -> ResponseReturnValue:
     def work(session: Session, staff_id: int, say: Say) -> str:
         # Locked: whom the desk gives it to at this moment is who has it.
         order = lock_order(session, ref)
+        if order.carrier_id == staff_id and order.status is Status.DELIVERED:
+            # The same tap once more, as from a bad connection.
+            return f"{order.ref} is delivered. Well done!"
         if order.carrier_id != staff_id or order.status is not Status.OUT_FOR_DELIVERY:
             raise Conflict(f"{order.ref} is not with you any more.")
         note = request.form.get("note", "").replace("\x00", "").strip()[:300] or None
@@ -288,8 +292,8 @@ def i_delivered(ref: str) -> ResponseReturnValue:
         pin = request.form.get("pin", "").strip()[:8] if order.proof is Proof.PIN else None
         said = note if pin is not None else shown.note
         promise.move(session, ref, Move.DELIVER, now(), actor=say.actor, note=said, pin=pin)
-        if shown.taken_by:
-            keep_proof(session, order.id, now(), taken_by=shown.taken_by, photo=None, is_first=True)
+        if shown.taken_by or shown.photo:
+            keep_proof(session, order.id, now(), taken_by=shown.taken_by, photo=shown.photo, is_first=True)
         return f"{order.ref} is delivered. Well done!"
 
     return _do(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Request
+from flask import Flask, Request, request
 
 from ..foundation.errors import Invalid
 from ..orders.proof_rules import LONGEST_NAME, MOST_BYTES, Photo, read_photo
@@ -23,29 +23,34 @@ class Shown:
     photo: Photo | None = None
 
 
-def may_send_photo(request: Request) -> None:
-    """Let this one request be as large as a photo; before anything of its form is read."""
-    request.max_content_length = MOST_SENT
+def may_send_photos(app: Flask, *endpoints: str) -> None:
+    """Let these requests be as large as a photo."""
+
+    # Before anything of the form is read, as the check of its token does.
+    @app.url_value_preprocessor
+    def allow(endpoint: str | None, _: object) -> None:
+        if endpoint in endpoints:
+            request.max_content_length = MOST_SENT
 
 
-def read_proof(request: Request, proof: str, note: str | None) -> Shown:
+def read_proof(sent: Request, proof: str, note: str | None) -> Shown:
     """What proves it, as the order asks. Raises Invalid: with the field, and what to do instead."""
     asked = Proof(proof)
     if asked is Proof.PIN:
-        pin = request.form.get("pin", "").strip()[:LONGEST_NAME]
+        pin = sent.form.get("pin", "").strip()[:LONGEST_NAME]
         return Shown(note=f"{pin} {note or ''}".strip() or None)
     if asked is Proof.NAME:
-        name = " ".join(request.form.get("taken_by", "").replace("\x00", "").split())[:LONGEST_NAME]
+        name = " ".join(sent.form.get("taken_by", "").replace("\x00", "").split())[:LONGEST_NAME]
         if not name:
             raise Invalid("taken_by", "Who took it? Ask for their name and write it down.")
         return Shown(note=f"Taken by {name}. {note or ''}".strip(), taken_by=name)
     if asked is Proof.PHOTO:
-        return _photo(request, note)
+        return _photo(sent, note)
     return Shown(note=note)
 
 
-def _photo(request: Request, note: str | None) -> Shown:
-    file = request.files.get("photo")
+def _photo(sent: Request, note: str | None) -> Shown:
+    file = sent.files.get("photo")
     data = file.stream.read(MOST_BYTES + 1) if file else b""
     if file:
         # A large one lies in a file for the time being.

@@ -23,7 +23,7 @@ from .auth import current_runtime as runtime
 from .errand_view import Errand, errand_of
 from .forms import sentence
 from .order_pages import save, text
-from .proof_form import Shown, may_send_photo, read_proof
+from .proof_form import Shown, may_send_photos, read_proof
 from .sessions import now, signed_in, signed_link
 from .tables import Access
 
@@ -42,6 +42,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/orders/<ref>/proof", view_func=show_proof)
     app.add_url_rule("/orders/<ref>/pages/<int:page_id>", view_func=answer_by_phone, methods=["POST"])
     app.extensions["csrf"].exempt(answer)
+    may_send_photos(app, "answer")
 
 
 def _page_id(token: str) -> int:
@@ -110,7 +111,6 @@ def _render(seen: _Seen, token: str, *, said: str = "", wrong: str = "", status:
 @signed_link
 def answer() -> ResponseReturnValue:
     """Take it, pass it on, say how it goes. The same tap twice is one."""
-    may_send_photo(request)
     token = request.form.get("t", "")
     said = request.form.get("answer", "")
     page_id = _page_id(token)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page as Tab
+from playwright.sync_api import Route, expect
 from sqlalchemy import select
 
 from dispatch.messaging.service import opt_out
@@ -177,14 +179,22 @@ def test_what_they_have_is_there_with_its_own_page(desk: Desk) -> None:
     assert ref in client.get(link.group(1)).text
 
 
-def test_what_the_desk_handed_over_is_delivered_here(desk: Desk) -> None:
+def handed_over(desk: Desk, proof: str) -> str:
+    """An order that the desk gave to Ravi; its ref."""
     now = desk.clock.now()
     with desk.db.transaction() as session:
-        order = factories.make_order(session, now, factories.when(now, "18:00"), sku="atlas", proof="pin")
-        ref, pin, number = order.ref, order.pin, order.customer_phone
+        ref = factories.make_order(session, now, factories.when(now, "18:00"), sku="atlas", proof=proof).ref
         ravi = session.scalars(select(Staff.id).where(Staff.name == RAVI)).one()
         promise.move(session, ref, Move.PACK, now, actor="desk")
         promise.move(session, ref, Move.HAND_OVER, now, actor="desk", staff_id=ravi)
+    return ref
+
+
+def test_what_the_desk_handed_over_is_delivered_here(desk: Desk) -> None:
+    ref = handed_over(desk, "pin")
+    with desk.db.snapshot() as session:
+        order = find_order(session, ref)
+        pin, number = order.pin, order.customer_phone
     client = let_in(desk)
     assert f'href="tel:{number}"' in client.get("/me").text
     assert "4 digits" in do(client, f"/me/orders/{ref}", pin="")[1]
@@ -192,6 +202,17 @@ def test_what_the_desk_handed_over_is_delivered_here(desk: Desk) -> None:
     assert "Well done" in do(client, f"/me/orders/{ref}", pin=str(pin))[1]
     with desk.db.snapshot() as session:
         assert find_order(session, ref).status is Status.DELIVERED
+
+
+def test_a_photo_from_the_door_is_kept_and_twice_is_once(desk: Desk) -> None:
+    ref = handed_over(desk, "photo")
+    client = let_in(desk)
+    # Larger than any other form may be.
+    data = b"\xff\xd8\xff" + b"x" * 1_000_000
+    assert "Take a photo of it" in do(client, f"/me/orders/{ref}", note="")[1]
+    for _ in range(2):
+        assert "Well done" in do(client, f"/me/orders/{ref}", photo=(io.BytesIO(data), "photo.jpg"))[1]
+    assert desk.get(f"/orders/{ref}/proof").data == data
 
 
 @pytest.mark.browser
@@ -209,3 +230,28 @@ def test_the_day_is_readable_on_a_phone(desk: Desk, page: Tab, scheme: str) -> N
         page.get_by_role("button", name="Open my day").click()
         check(page, "the day")
         page.close()
+
+
+@pytest.mark.browser
+def test_delivered_by_a_tap_over_a_bad_line(desk: Desk, page: Tab) -> None:
+    ref = handed_over(desk, "photo")
+    page.set_viewport_size(PHONE)
+    ask(desk, phone_of(desk, RAVI))
+    lost: list[str] = []
+    with served(desk.app) as base:
+        page.goto(base + path_of(links(desk)[-1][1]))
+        page.get_by_role("button", name="Open my day").click()
+        picture = {"name": "door.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff the door"}
+        page.set_input_files(f"#photo-{ref}", [picture])
+
+        def lose_one(route: Route) -> None:
+            lost.append(route.request.method)
+            route.abort() if len(lost) == 1 else route.continue_()
+
+        page.route("**/me/orders/*", lose_one)
+        page.get_by_role("button", name="Delivered").click()
+        expect(page.get_by_text("Your answer is kept and sent")).to_be_visible()
+        expect(page.get_by_text(f"{ref} is delivered. Well done!")).to_be_visible()
+        page.close()
+    assert lost == ["POST", "POST"]
+    assert desk.get(f"/orders/{ref}/proof").data.endswith(b"the door")

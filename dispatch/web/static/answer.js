@@ -26,10 +26,10 @@
     } catch { return file; }
   };
   const pause = (ms) => new Promise((done) => { const timer = setTimeout(done, ms); wake = () => { clearTimeout(timer); done(); }; });
-  const send = async (body) => {
+  const send = async (url, body) => {
     const cut = new AbortController(), timer = setTimeout(() => cut.abort(), TIMEOUT_MS);
     try {
-      const answer = await fetch("/a", { method: "POST", body, signal: cut.signal });
+      const answer = await fetch(url, { method: "POST", body, signal: cut.signal });
       return answer.status >= 500 || answer.status === 429 ? null : await answer.text();
     } catch { return null; } finally { clearTimeout(timer); }
   };
@@ -41,10 +41,10 @@
     main.focus();
     scrollTo(0, 0);
   };
-  const deliver = async (body) => {
+  const deliver = async (url, body) => {
     busy = true;
     for (let wait = FIRST_MS; ; wait = Math.min(wait * 2, LONGEST_MS)) {
-      const text = await send(body);
+      const text = await send(url, body);
       if (text !== null) { store(null); busy = false; say(""); show(text); return; }
       say("No connection to the shop. Your answer is kept and sent as soon as there is one: leave this page open.");
       await pause(wait);
@@ -61,7 +61,7 @@
     const body = new FormData(form, event.submitter), photo = body.get("photo");
     if (photo instanceof File && photo.size) body.set("photo", await smaller(photo), "photo.jpg");
     else { body.delete("photo"); store([...body.entries()]); }
-    deliver(body);
+    deliver(form.action, body);
   });
   addEventListener("online", () => wake());
   document.addEventListener("DOMContentLoaded", () => {
@@ -72,6 +72,6 @@
     for (const [name, value] of kept) body.append(name, value);
     if (body.get("t") !== here) return;
     say("Sending…");
-    deliver(body);
+    deliver("/a", body);
   });
 })();
