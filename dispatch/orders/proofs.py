@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from .proof_rules import Photo
 from .tables import DeliveryProof
+
+PHOTOS_KEPT = timedelta(days=90)
 
 
 def keep_proof(
@@ -26,6 +28,9 @@ def keep_proof(
     proof.media_type, proof.photo = (photo.media_type, photo.data) if photo else (None, None)
     session.add(proof)
     session.flush()
+    # Somebody's front door is nobody's business for longer than it may be asked about.
+    is_old = (DeliveryProof.photo.is_not(None), DeliveryProof.at < now - PHOTOS_KEPT)
+    session.execute(update(DeliveryProof).where(*is_old).values(photo=None, media_type=None))
 
 
 def proof_of(session: Session, order_id: int) -> DeliveryProof | None:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from dispatch.messaging.service import opt_out
 from dispatch.messaging.tables import OutgoingText
+from dispatch.orders.proofs import keep_proof, who_took_it
 from dispatch.orders.rules import Move, Status
 from dispatch.orders.service import find_order
 from dispatch.promise import service as promise
@@ -213,6 +214,12 @@ def test_a_photo_from_the_door_is_kept_and_twice_is_once(desk: Desk) -> None:
     for _ in range(2):
         assert "Well done" in do(client, f"/me/orders/{ref}", photo=(io.BytesIO(data), "photo.jpg"))[1]
     assert desk.get(f"/orders/{ref}/proof").data == data
+    # After 90 days nobody needs it any more: it goes when another comes.
+    desk.clock.advance(minutes=91 * 24 * 60)
+    with desk.db.transaction() as session:
+        keep_proof(session, find_order(session, desk.ref).id, desk.clock.now(), taken_by="A", photo=None, is_first=True)
+    with desk.db.snapshot() as session:
+        assert who_took_it(session, find_order(session, ref).id) == (None, False)
 
 
 @pytest.mark.browser
