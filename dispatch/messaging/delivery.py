@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -45,6 +45,8 @@ CLAIMED_PER_THREAD = 4
 MOST_BATCHES = 8
 LOOKS_AT_A_TIME = 20
 SETTLE_TRIES = 3
+# So long at most the next text that has left is waited for, to be settled with those before it.
+SETTLE_WAIT_SECONDS = 0.01
 
 
 class Delivery:
@@ -143,18 +145,22 @@ class Delivery:
                     flying += begun
                     may_claim = begun == self._batch and sent < MOST_BATCHES * self._batch
                 elif flying:
-                    flying -= self._settle_done(done)
+                    flying -= self._settle_done(done, flying)
                     may_claim = may_claim and not (self._has_trouble or self._is_closing.is_set())
         finally:
             # After a claim that failed: what is on its way leaves all the same, and a call could not be looked for.
             while flying:
-                flying -= self._settle_done(done)
+                flying -= self._settle_done(done, flying)
         self._note_used()
         return sent
 
-    def _settle_done(self, done: SimpleQueue[Try | None]) -> int:
-        """Settle what has come back, at least one; how many."""
-        tries = [done.get(), *(done.get() for _ in range(done.qsize()))]
+    def _settle_done(self, done: SimpleQueue[Try | None], flying: int) -> int:
+        """Settle what has come back, at least one; how many. `flying`: how many are still to come back."""
+        tries = [done.get()]
+        with suppress(Empty):
+            # A transaction for each few would take longer than it lets them wait.
+            while len(tries) < min(flying, self._concurrency):
+                tries.append(done.get(timeout=SETTLE_WAIT_SECONDS))
         if left := [each for each in tries if each is not None]:
             self._used += sum(segments(text.body).count for text, _ in left)
             self._settle_sent(left)
@@ -166,14 +172,10 @@ class Delivery:
         # Before the look at the circuit: a failure that comes after it must not be forgotten.
         self._is_paused = False
         with self._db.transaction() as session:
-            limits = self._limits(session)
+            limits, now = self._limits(session), self._clock.now()
+            pace = self._per_second
             found = release(
-                session,
-                self._clock.now(),
-                limit=self._batch,
-                per_second=self._per_second,
-                lease_seconds=LEASE_SECONDS,
-                limits=limits,
+                session, now, limit=self._batch, per_second=pace, lease_seconds=LEASE_SECONDS, limits=limits
             )
         self._release, self._has_budget = found, limits.per_month is not None
         self._has_trouble = self._has_trouble or not found.circuit.is_quiet
