@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -230,7 +230,10 @@ class World:
             return work(session)
 
     def look(self, query: Any) -> list[Any]:
-        """Rows as they are in the database now."""
+        """Rows as they are in the database now; whole ones come, besides the order asked for, as they were made."""
+        what = query.column_descriptions[0]
+        if what["expr"] is what["entity"]:
+            query = query.order_by(*inspect(what["entity"]).primary_key)
         with self.db.snapshot() as session:
             rows = list(session.scalars(query).all())
             session.expunge_all()
