@@ -9,7 +9,6 @@ from http import HTTPStatus
 from flask import Flask, Response, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from ..foundation.errors import (
@@ -39,12 +38,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     CSRFError: HTTPStatus.BAD_REQUEST,
-    # Every connection is in use, which passes.
-    PoolTimeout: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 # What a library's own message would say is not for the caller.
 OWN_WORDS: dict[type[Exception], str] = {
-    PoolTimeout: "Too much at once. Try again in a moment.",
     CSRFError: "This form is too old or came from elsewhere. Reload the page and try again.",
 }
 WORDS = {

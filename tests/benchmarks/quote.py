@@ -1,26 +1,21 @@
 """How long a quote takes with one open order and with a thousand, in one run, by the service and through the web.
 
-Run it as `python -m tests.benchmarks.quote [DATABASE_URL]`; without one it measures a SQLite file of its own and a
-PostgreSQL of its own, if there is one on this machine.
+Run it as `python -m tests.benchmarks.quote [sqlite] [postgresql]`.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from flask.testing import FlaskClient
 
 from dispatch.app import create_app
 from dispatch.foundation.clock import ManualClock
-from dispatch.foundation.db import Database, sqlite_url
+from dispatch.foundation.db import Database
 from dispatch.foundation.migrate import upgrade
 from dispatch.foundation.settings import Settings, TwilioSettings
 from dispatch.messaging.twilio_gateway import build_gateway
@@ -32,7 +27,7 @@ from dispatch.runtime import Runtime
 from dispatch.web.auth import create_token
 from dispatch.web.tables import Access
 from tests import factories
-from tests.postgres import NoPostgres, PostgresServer
+from tests.benchmarks.kit import databases
 
 FEW, MANY, QUOTES, WARM = 1, 1000, 60, 5
 RIDERS, BUYERS, DAYS = 10, 4, 10
@@ -153,31 +148,11 @@ def shown(few: list[float], many: list[float]) -> str:
     )
 
 
-@contextmanager
-def databases() -> Iterator[dict[str, str]]:
-    """The one that was named, else one of each kind."""
-    if len(sys.argv) > 1:
-        yield {"given": sys.argv[1]}
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        urls = {"sqlite": sqlite_url(Path(folder) / "shop.db")}
-        try:
-            server = PostgresServer()
-        except NoPostgres:
-            yield urls
-            return
-        server.start()
-        try:
-            yield urls | {"postgresql": server.create("quotes")}
-        finally:
-            server.remove()
-
-
 def main() -> None:
     """Measure and print."""
-    with databases() as urls:
-        for name, url in urls.items():
-            measure(name, url)
+    with databases() as made:
+        for name, make in made.items():
+            measure(name, make("quotes"))
 
 
 if __name__ == "__main__":
