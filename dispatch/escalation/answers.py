@@ -28,7 +28,7 @@ from .closing import close, heard_from_taker, leave_order, release_others, stand
 from .job import job_of, what_of
 from .mine import choices, is_superseded, newest_page, open_pages, other_taker
 from .overload import clashing
-from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb, check_in_at
+from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Rung, Verb, check_in_at
 from .tables import Escalation, Page
 
 PIN = re.compile(r"\b(\d{4})\b")
@@ -178,7 +178,14 @@ def _decline(case: Case) -> AnswerResult:
     if is_news:
         case.page.answer, case.page.answered_at = Answer.DECLINED, case.now
         case.say("declined", f"{case.staff.name} can't.")
-    return case.result(Outcome.DONE if is_news else Outcome.ALREADY, wording.passed(case.order.ref))
+    text = wording.nobody_left(case.order.ref) if _was_last(case) else wording.passed(case.order.ref)
+    return case.result(Outcome.DONE if is_news else Outcome.ALREADY, text)
+
+
+def _was_last(case: Case) -> bool:
+    """Whether nobody comes after the one who can't, and nobody else may still say yes."""
+    is_open = any(page.answer is None and page.round == case.escalation.round for page in case.escalation.pages)
+    return case.escalation.rung >= Rung.FOUNDER and not is_open
 
 
 def _hand_back(case: Case) -> AnswerResult:

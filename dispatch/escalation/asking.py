@@ -101,11 +101,15 @@ def ask(
 
 
 def _spare(session: Session, order: Order, pages: Sequence[tuple[Page, str]], now: datetime) -> None:
-    """The cap moves the ladder on, in the same tick, and the board says whom to phone."""
+    """The cap moves the ladder on, in the same tick, and the board says whom to phone.
+
+    Nobody comes after the founder: that page stays open, and is sent with the next repetition that the cap allows.
+    """
     if not pages:
         return
     for page, _ in pages:
-        page.answer, page.answered_at, page.note = Answer.UNREACHABLE, now, "too many texts this hour"
+        if page.rung < Rung.FOUNDER:
+            page.answer, page.answered_at, page.note = Answer.UNREACHABLE, now, "too many texts this hour"
     most = order.branch.policy.page_cap_per_hour
     text = f"Not asked, after {most} texts within the hour: {', '.join(name for _, name in pages)}. Phone them."
     record(session, order, "spared", text, at=now, actor=CLOCK)

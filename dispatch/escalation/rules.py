@@ -62,7 +62,7 @@ class Rung(enum.IntEnum):
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED)
 # States in which somebody may still say yes: also after the promise has passed.
 TAKEABLE = (EscalationState.OPEN, EscalationState.UNANSWERED)
-SOONEST_CHECK_IN = timedelta(minutes=5)
+LATE_CHECK_IN = timedelta(minutes=5)
 # Most receipts come within seconds; lost ones have been fetched from the provider once by then (after a minute).
 NO_RECEIPT_AFTER = timedelta(seconds=90)
 SAID_NO = (Answer.DECLINED, Answer.HANDED_BACK, Answer.UNREACHABLE)
@@ -199,5 +199,9 @@ class Decision:
 
 
 def check_in_at(now: datetime, promised_by: datetime, *, grace: timedelta) -> datetime:
-    """When to expect word from somebody who has just taken it: after half of what is left, and then the grace."""
-    return now + max((promised_by - now) / 2, SOONEST_CHECK_IN) + grace
+    """When to expect word from somebody who has just taken it: after half of what is left, and then the grace.
+
+    Past the promise nothing is left to halve.
+    """
+    half = (promised_by - now) / 2
+    return now + (half if half > timedelta(0) else LATE_CHECK_IN) + grace

@@ -86,7 +86,8 @@ def fit(build: Callable[..., str], *parts: str) -> str:
 
 
 def _may_lose(part: str, least: int, is_costly: bool) -> bool:
-    return len(part) > max(least, len(MORE)) and not (is_costly and segments(part).encoding is Encoding.GSM7)
+    # However short: one such letter halves the room for all others.
+    return segments(part).encoding is not Encoding.GSM7 if is_costly else len(part) > max(least, len(MORE))
 
 
 def _shorter(text: str) -> str:
@@ -151,6 +152,11 @@ def taken_by(ref: str, *, who: str, others: Sequence[str]) -> str:
 def passed(ref: str) -> str:
     """To somebody who can't."""
     return f"All right, {ref} goes to somebody else."
+
+
+def nobody_left(ref: str) -> str:
+    """To the last one who could be asked, when they can't."""
+    return f"All right. Nobody else is left to ask for {ref}: it stays red on the board until somebody takes it."
 
 
 def handed_back(ref: str) -> str:

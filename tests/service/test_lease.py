@@ -170,6 +170,34 @@ def test_nobody_gets_more_than_the_cap_and_the_ladder_goes_on(shop: World) -> No
     assert "spared" in shop.events(refs[2])
 
 
+def test_a_founder_who_has_had_enough_is_asked_when_the_hour_allows(shop: World) -> None:
+    """Nobody comes after the founder: the cap puts a page off, it does not end in silence."""
+    shop.pause("Ravi", minutes=600)
+    shop.pause("Sita", minutes=600)
+    shop.pause("Maya", minutes=600)
+    shop.shop(step_min_seconds=600, step_max_seconds=600, check_in_grace_seconds=300, page_cap_per_hour=1)
+    first = shop.order(minutes=80)
+    shop.tick()
+    shop.phone("Anand").expects(first, "Reply").replies("#A").expects("is yours")
+    second = shop.order(minutes=170)
+    shop.tick()
+    page = shop.pages(second)["Anand"]
+    assert (page["answer"], page["sent_at"]) == (None, None)
+    assert shop.escalation(second)["next_step_at"] is not None
+    assert "spared" in shop.events(second)
+    assert shop.phones.find(shop.numbers["Anand"], [second]) is None
+    shop.advance(minutes=125)
+    shop.phone("Anand").expects(f"Still nobody for {second}", "Reply").replies("#A").expects("is yours")
+
+
+def test_the_last_one_who_can_t_hears_that_nobody_is_left(shop: World) -> None:
+    for name in ("Ravi", "Sita", "Maya"):
+        shop.pause(name, minutes=600)
+    ref = shop.order(minutes=80)
+    shop.tick()
+    shop.phone("Anand").expects(ref, "Reply").replies("#X").expects("Nobody else is left to ask for", ref)
+
+
 # --- yes by phone ----------------------------------------------------------------------------------------------------
 
 

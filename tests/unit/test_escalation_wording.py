@@ -119,6 +119,14 @@ def test_only_what_no_gsm_text_can_hold_is_cut_with_what_follows_it() -> None:
     assert "Gray's Anatomy -..." in text
 
 
+@pytest.mark.parametrize("who", ["देव", "राम", "王伟", "यू"])
+def test_a_short_name_in_another_script_costs_the_others_nothing(who: str) -> None:
+    text = page(for_whom=who, what="Physics, volume 2", to_where="12 Park Road, behind the old cinema, second floor")
+    assert segments(text).count <= 2
+    for kept in ("Physics, volume 2", "exam tomorrow", "12 Park Road"):
+        assert kept in text
+
+
 SAYINGS = {
     "yours": lambda x: wording.yours(job(to_where=x, need=Need.PROCURE_AND_DELIVER), code=CODE),
     "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE),
