@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -26,6 +26,10 @@ from .heads_up_rules import choices, due_at, proposed
 from .heads_up_wording import Told, heads_up
 from .offer_notices import NOT_DELIVERED, TELLS
 from .tables import HeadsUp
+
+# Of an order that is at risk from the first both texts would race: nobody reads of danger before they read that we
+# have their order.
+AFTER_CONFIRMED = timedelta(seconds=3)
 
 
 def consider(session: Session, order: Order, look: Look | None, now: datetime, *, links: Links) -> datetime | None:
@@ -94,6 +98,7 @@ def _text(session: Session, order: Order, row: HeadsUp, look: Look, now: datetim
         body=worded(session, order, heads_up(told, language(order))),
         order_id=order.id,
         useful_until=order.promised_by,
+        due_at=max(now, order.created_at + AFTER_CONFIRMED),
     )
     row.outbox_id = enqueue(session, draft, now)
     text = f"Told {name} that it may not be there by {promised}, and asked what they prefer."

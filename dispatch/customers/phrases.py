@@ -57,6 +57,16 @@ CONFIRMED = phrase(
     en="Hello[ {name}], {shop} has your order[: {what}]. You will have it by {promised}. See where it is: {link}",
     hi="[{name} जी, ]{shop} को ऑर्डर मिला[: {what}]। {promised} तक पहुँचेगा। {link}",
 )
+# What is at risk from the first is not promised once more as if it were not.
+CONFIRMED_TIGHT = phrase(
+    "confirmed_tight",
+    "The order is taken, and it is tight",
+    {"what": WHAT, "promised": PROMISED},
+    needs=("promised", "link"),
+    en="Hello[ {name}], {shop} has your order[: {what}]. It is tight to bring it by {promised}: we do all we can, and "
+    "tell you how it stands: {link}",
+    hi="[{name} जी, ]{shop} को ऑर्डर मिला[: {what}]। {promised} तक मुश्किल है, पूरी कोशिश कर रहे हैं। {link}",
+)
 ON_ITS_WAY = phrase(
     "on_its_way",
     "On its way",
@@ -126,5 +136,5 @@ HEADS_UP = phrase(
     en="Hello[ {name}], {shop}: {what} may not be with you by {promised}: {because}. {doing}. {how}: {link}",
     hi="{shop}: {what} शायद {promised} तक न पहुँचे, {because}। चुनें: {link}",
 )
-ALL = (CONFIRMED, ON_ITS_WAY, DELIVERED, DELIVERED_LATE, OFFER, SUBSTITUTED, FOUND, OVER, HEADS_UP)
+ALL = (CONFIRMED, CONFIRMED_TIGHT, ON_ITS_WAY, DELIVERED, DELIVERED_LATE, OFFER, SUBSTITUTED, FOUND, OVER, HEADS_UP)
 PHRASES = {each.key: each for each in ALL}

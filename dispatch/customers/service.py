@@ -18,6 +18,8 @@ from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
 from ..orders.telling import counted_promise, worded
 from ..orders.wording import first_name, things
+from ..promise.rules import Level
+from ..promise.tables import Watch
 from ..staff.tables import Staff
 from .heads_up import is_to_be_collected
 from .offer_notices import tell_of_offer, unreachable
@@ -32,6 +34,7 @@ USEFUL_FOR = {
     NoticeKind.ON_ITS_WAY: timedelta(hours=1),
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
+IN_DANGER = (Level.AT_RISK, Level.LATE)
 NEWS = timedelta(minutes=1)
 REPEATED = (NoticeKind.ON_ITS_WAY, NoticeKind.DELIVERED)
 OVERTAKEN = "later news overtook it"
@@ -146,6 +149,7 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
     branch = order.branch
     carrier = session.get(Staff, order.carrier_id) if order.carrier_id else None
     way = order.travel_minutes if order.travel_minutes is not None else branch.policy.travel_minutes
+    watch = session.get(Watch, order.id)
     about = local_text(event.at + timedelta(minutes=way), branch.timezone, now=event.at)
     return Told(
         shop=branch.name,
@@ -156,5 +160,6 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
         carrier=first_name(carrier.name).strip() if carrier else "",
         about=about,
         pin=order.pin or "",
+        is_tight=watch is not None and watch.level in IN_DANGER,
         is_late=event.at > counted_promise(session, order).promised_by,
     )

@@ -14,7 +14,7 @@ from .rules import NoticeKind
 class Told:
     """What a notice may say. Times are local, like "20:00"; `carrier` is a first name, `about` a time of arrival.
 
-    `is_late`: it came after the promise that they count on.
+    `is_tight`: it was at risk from the first. `is_late`: it came after the promise that they count on.
     """
 
     shop: str
@@ -25,6 +25,7 @@ class Told:
     carrier: str = ""
     about: str = ""
     pin: str = ""
+    is_tight: bool = False
     is_late: bool = False
 
 
@@ -33,12 +34,13 @@ OF_KIND = {
     NoticeKind.ON_ITS_WAY: phrases.ON_ITS_WAY,
     NoticeKind.DELIVERED: phrases.DELIVERED,
 }
+OF_A_FAILURE = {NoticeKind.CONFIRMED: phrases.CONFIRMED_TIGHT, NoticeKind.DELIVERED: phrases.DELIVERED_LATE}
 
 
 def notice(kind: NoticeKind, told: Told) -> Said:
     """One notice."""
-    is_late = told.is_late and kind is NoticeKind.DELIVERED
-    phrase = phrases.DELIVERED_LATE if is_late else OF_KIND[kind]
+    is_other = {NoticeKind.CONFIRMED: told.is_tight, NoticeKind.DELIVERED: told.is_late}.get(kind, False)
+    phrase = OF_A_FAILURE[kind] if is_other else OF_KIND[kind]
     return Said(phrase, {name: getattr(told, name) for name in phrase.gaps})
 
 

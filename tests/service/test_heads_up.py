@@ -33,7 +33,7 @@ def at_risk(shop: World, minutes: float = 120, **more: Any) -> str:
     """An order at risk from the start, as buying it takes long; nobody has been texted but the customer and Ravi."""
     ref = shop.order(minutes=minutes, **more)
     shop.tick()
-    shop.phone(more.get("customer_name", ARJUN)).expects("has your order")
+    shop.phone(more.get("customer_name", ARJUN)).expects("has your order", "It is tight to bring it by")
     shop.phones.ignored.add(shop.numbers["Ravi"])
     assert shop.level(ref) == "at_risk"
     return ref
@@ -91,7 +91,9 @@ def told_early(shop: World, minutes: float = 59, **more: Any) -> str:
     ref = shop.order(minutes=minutes, **more)
     shop.procure(ref, "bought")
     shop.tick()
-    shop.phone(more.get("customer_name", ARJUN)).expects("has your order")
+    shop.phone(more.get("customer_name", ARJUN)).expects("has your order").expects_nothing()
+    # Nobody reads of danger before they read that we have their order.
+    shop.advance(minutes=0.05)
     shop.phones.ignored.add(shop.numbers["Ravi"])
     assert shop.level(ref) == "at_risk", shop.see(ref)["risk"]
     shop.phone(more.get("customer_name", ARJUN)).expects("may not be with you by")
