@@ -99,24 +99,22 @@ def _deliver(session: Session, order: Order, request: Request, now: datetime, ac
 
 
 def _fail(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
-    reason = _required(request, "what went wrong at the door?")
+    reason = _reason(request)
     stock.put_back(session, order)
     order.carrier_id = None
-    text = f"The attempt to deliver failed: {reason}.{_note(request)}"
+    text = f"The attempt to deliver failed{f': {reason}' if reason else ''}.{_note(request)}"
     return record(session, order, "attempt_failed", text, at=now, actor=actor, data={"reason": reason})
 
 
 def _cancel(session: Session, order: Order, request: Request, now: datetime, actor: str) -> OrderEvent:
-    reason = _required(request, "why is it cancelled?")
+    reason = _reason(request)
     if order.status is Status.OUT_FOR_DELIVERY:
         stock.put_back(session, order)
     stock.release(session, [line.id for line in order.lines], now)
-    text = f"Cancelled: {reason}.{_note(request)}"
+    text = f"Cancelled{f': {reason}' if reason else ''}.{_note(request)}"
     return record(session, order, "cancelled", text, at=now, actor=actor, data={"reason": reason})
 
 
-def _required(request: Request, question: str) -> str:
-    reason = (request.reason or "").strip().rstrip(".")
-    if not reason:
-        raise Invalid("reason", f"is empty: {question}")
-    return reason
+def _reason(request: Request) -> str:
+    """As it reads in a sentence; programs need not give one."""
+    return (request.reason or "").strip().rstrip(".")

@@ -80,12 +80,17 @@ def take_step(session: Session, recovery_id: int, taken: Taken, now: datetime, *
     # What customers say themselves stands, whatever they have heard from us.
     if taken.step not in SAID_BY_CUSTOMERS:
         note_lost_apology(session, order, recovery, now)
-    if next_stage(recovery.stage, taken.step) is None:
+    # The goods, or somebody else, were faster: saying it as well changes only what is known of it.
+    is_known = taken.step is Step.FIXED and recovery.stage is Stage.FIXED
+    if not is_known and next_stage(recovery.stage, taken.step) is None:
         raise _not_allowed(recovery, taken.step)
     case = Case(session=session, order=order, recovery=recovery, now=now, links=links)
     _check(case, taken)
     recovery.fault, recovery.goodwill = taken.fault or recovery.fault, taken.goodwill or recovery.goodwill
-    STEPS[taken.step](case, taken)
+    if not is_known:
+        STEPS[taken.step](case, taken)
+    elif taken.text:
+        case.record("fixed", f"Made good.{_words(taken)}", actor=taken.actor)
     session.flush()
     return recovery
 

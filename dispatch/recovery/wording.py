@@ -15,6 +15,7 @@ from . import phrases
 from .rules import Cause, Step
 
 # What people write themselves is read over once: nobody can keep this promise, and research says that it hurts.
+WORD = re.compile(r"[^\W\d_]{2}")
 NEVER_AGAIN = re.compile(
     r"\b(?:never|not|won'?t|will not|wo ?n.?t)\s+(?:\w+\s+){0,2}?(?:happen|occur)\w*\s+again\b|\bnever again\b|"
     r"\blast time (?:this|that) happens\b",
@@ -133,8 +134,8 @@ def complaint_about(text: str, step: Step) -> str | None:
     """What is wrong with somebody's own words to a customer, if anything: the remedy as a sentence."""
     if NEVER_AGAIN.search(text.translate(APOSTROPHES)) or phrase_rules.NEVER_AGAIN[HI].search(text):
         return "promises that it won't happen again, which nobody can keep: leave that out"
-    if step is Step.EMPATHISE and len(text.split()) < 3:
-        return "is too short to be felt: say what it did to them, and that you are sorry"
+    if step is Step.EMPATHISE and not WORD.search(text):
+        return "has no words: say what it did to them, and that you are sorry"
     return None
 
 

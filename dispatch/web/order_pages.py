@@ -160,6 +160,10 @@ def reason_typed() -> str:
     return f"{reason[:1].upper()}{reason[1:]}"
 
 
+# What people are asked; programs need not say.
+WHY = {Move.FAIL: "what went wrong at the door?", Move.CANCEL: "why is it cancelled?"}
+
+
 @signed_in(Access.OPS)
 def move_order(ref: str) -> ResponseReturnValue:
     """Move it along."""
@@ -168,6 +172,8 @@ def move_order(ref: str) -> ResponseReturnValue:
         asked = request.form.get("move", "")
         if asked not in set(Move):
             raise Invalid("move", "is not one of ours: reload the page")
+        if asked in WHY and not text("reason"):
+            raise Invalid("reason", f"is empty: {WHY[Move(asked)]}")
         order = promise.move(
             session,
             ref,

@@ -244,8 +244,6 @@ def test_what_must_have_happened_before_a_delivery_is_filled_in(shop: World) -> 
 @pytest.mark.parametrize(
     ("move", "more", "field"),
     [
-        ("cancel", {}, "reason"),
-        ("cancel", {"reason": " . "}, "reason"),
         ("hand_over", {}, "staff_id"),
         ("hand_over", {"staff_id": 10**6}, "staff_id"),
     ],

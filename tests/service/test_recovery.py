@@ -135,6 +135,18 @@ def test_a_fix_before_sorry_is_refused_and_so_is_everything_else(shop: World) ->
     assert case(shop, ref)["steps"] == []
 
 
+def test_fixed_is_said_of_goods_that_have_come(shop: World) -> None:
+    ref = broken(shop)
+    take(shop, ref, "empathise", text="Sorry!")
+    take(shop, ref, "offer_fix", by_at=shop.now + timedelta(hours=1))
+    shop.move(ref, "deliver")
+    said = take(shop, ref, "fixed", text="He has it", fault=Fault.OURS, goodwill="a handwritten note with it")
+    assert (said["stage"], said["fault"], said["goodwill"]) == ("fixed", "ours", "a handwritten note with it")
+    assert [step["step"] for step in said["steps"]] == ["empathise", "offer_fix", "fixed"]
+    take(shop, ref, "confirm")
+    assert ending(shop, ref) == "R5"
+
+
 def test_r3_delivered_before_anybody_has_said_sorry_is_a_fact(shop: World) -> None:
     ref = broken(shop)
     shop.move(ref, "deliver")

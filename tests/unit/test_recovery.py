@@ -234,7 +234,8 @@ def test_every_text_fits(make: Any, monster: str, field: str) -> None:
         ("हमें खेद है कि आपकी शाम खराब हुई।", False),
         ("We are sorry that your exam evening was spoilt.", False),
         ("We will not make you wait again tonight without a word.", False),
-        ("Sorry", True),
+        ("Sorry!", False),
+        ("... 1 !", True),
     ],
 )
 def test_people_s_own_apology_is_read_over(text: str, is_refused: bool) -> None:
