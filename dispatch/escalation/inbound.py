@@ -22,7 +22,7 @@ from ..staff.tables import Staff
 from . import wording
 from .answers import answer_page
 from .customer_answers import Listener, has_open_offer, react
-from .mine import choices, open_pages, taken_pages
+from .mine import choices, open_pages, read_pages, taken_pages
 from .rules import Answer, Verb
 from .spoken import note_from_taker
 from .tables import Page
@@ -129,7 +129,7 @@ def _which_page(session: Session, staff: Staff, verb: Verb, reply: Reply) -> tup
     """The page that is meant, or what to ask back."""
     if reply.code is not None:
         return _page_with(session, staff, reply.code), wording.unknown_code(reply.code)
-    pages = open_pages(session, staff.id) if verb in ABOUT_OPEN else taken_pages(session, staff.id)
+    pages = read_pages(session, staff.id) if verb in ABOUT_OPEN else taken_pages(session, staff.id)
     if not pages and verb is Verb.DECLINE:
         pages = taken_pages(session, staff.id)
     if len(pages) == 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ..messaging.rules import TextState
+from ..messaging.tables import OutgoingText
 from ..orders.rules import CLOSED
 from ..orders.tables import Order
 from .job import what_of
@@ -21,6 +23,15 @@ def open_pages(session: Session, staff_id: int) -> list[Page]:
         .order_by(Page.id)
     )
     return list(session.scalars(query))
+
+
+def read_pages(session: Session, staff_id: int) -> list[Page]:
+    """Those of them that this person can have read or heard of: something about them has left, or is just leaving."""
+    pages = open_pages(session, staff_id)
+    has_left = or_(OutgoingText.sent_at.is_not(None), OutgoingText.state == TextState.SENDING)
+    mine = OutgoingText.page_id.in_([page.id for page in pages])
+    read = set(session.scalars(select(OutgoingText.page_id).where(mine, has_left)))
+    return [page for page in pages if page.id in read]
 
 
 def taken_pages(session: Session, staff_id: int) -> list[Page]:

@@ -332,6 +332,16 @@ def bodies(world: World, name: str) -> list[str]:
     return [text.body for text in world.city.texts() if text.to == world.numbers[name]]
 
 
+def test_ok_means_what_has_been_read_not_what_is_still_to_leave(shop: World) -> None:
+    (first,) = in_danger(shop, 1)
+    shop.tick()
+    # The other's page waits for what else comes in the same breath.
+    (second,) = in_danger(shop, 1)
+    shop.tick()
+    assert shop.pages(second)["Ravi"]["sent_at"] is None
+    shop.phone("Ravi").replies("ok").expects(first, "is yours")
+
+
 def test_the_first_leaves_at_once_and_what_follows_in_the_same_breath_as_one(shop: World) -> None:
     refs = in_danger(shop, 1)
     shop.tick()
