@@ -19,6 +19,7 @@ from ..foundation.tokens import Links
 from ..orders.rules import IN_HAND, OPEN, Sourcing, Status
 from ..orders.tables import Branch, Order, OrderEvent
 from ..orders.wording import first_name
+from ..procurement.tables import Supplier
 from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import ExtraShift, Pause, Staff
@@ -131,7 +132,9 @@ def stamp(session: Session, now: datetime, *, more: Sequence[str] = ()) -> str:
     shifts = select(func.max(ExtraShift.id))
     shops = select(func.sum(Branch.version))
     events = select(func.max(OrderEvent.id))
-    queries = (events, orders, watches, pages, calls.where(open_orders), staff, pauses, shifts, shops)
+    # An empty board asks for those once.
+    suppliers = select(func.count()).select_from(Supplier)
+    queries = (events, orders, watches, pages, calls.where(open_orders), staff, pauses, shifts, shops, suppliers)
     # Each answers with one row: put side by side they are one question to the database, and as many answers.
     parts_of = [query.subquery() for query in queries]
     side_by_side: FromClause = functools.reduce(lambda left, right: left.join(right, true()), parts_of[1:], parts_of[0])

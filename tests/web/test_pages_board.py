@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from dispatch.customers.heads_up_rules import Preference
 from dispatch.customers.tables import HeadsUp
@@ -15,6 +15,7 @@ from dispatch.messaging.service import Draft, enqueue, opt_out
 from dispatch.orders.rules import Move, Sourcing
 from dispatch.orders.service import ProcurementNews, find_order, record, timeline
 from dispatch.orders.tables import Order
+from dispatch.procurement.tables import ItemSupplier, Supplier
 from dispatch.promise import service as promise
 from dispatch.web.tables import Access
 from tests import factories
@@ -228,3 +229,15 @@ def test_the_number_of_queries_does_not_grow_with_the_orders(desk: Desk, path: s
     with desk.db.snapshot() as session:
         assert len(session.scalars(select(Order.id)).all()) == 30
     assert asked() == few
+
+
+def test_an_empty_board_asks_for_shops_until_there_is_one(desk: Desk) -> None:
+    page = f"/orders/{desk.ref}"
+    desk.post(f"{page}/moves", {"move": "cancel", "reason": "x"}, page=page)
+    with desk.db.transaction() as session:
+        session.execute(delete(ItemSupplier))
+        session.execute(delete(Supplier))
+    assert "Add the shops where you buy" in desk.get("/").text
+    with desk.db.transaction() as session:
+        factories.make_supplier(session, desk.clock.now(), "corner-shop")
+    assert "Add the shops where you buy" not in desk.get("/").text
