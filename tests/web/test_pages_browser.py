@@ -25,7 +25,7 @@ from tests.web.test_pages_links import another_page, at_risk, pages, token
 
 __all__ = ["desk"]
 pytestmark = pytest.mark.browser
-SHAPES = [(1440, 900, "light"), (390, 844, "dark")]
+SHAPES = [(1440, 900, "light"), (820, 1180, "light"), (390, 844, "dark")]
 PHONE = {"width": 390, "height": 844}
 THUMB = 44
 # Buttons, and whatever stands on a line of its own; links inside a sentence may be as high as the sentence.
