@@ -108,6 +108,19 @@ def test_no_strays() -> None:
     assert not found, "\n".join(found)
 
 
+def test_no_test_hides_in_another() -> None:
+    """Indented by mistake it is never run."""
+    hidden = [
+        f"{_name(path)}: {inner.name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for outer in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(outer, Function)
+        for inner in ast.walk(outer)
+        if inner is not outer and isinstance(inner, Function) and inner.name.startswith("test_")
+    ]
+    assert hidden == []
+
+
 def test_ceilings() -> None:
     found = [thing for path in own_files() for thing in too_big(path.read_text(encoding="utf-8"), _name(path))]
     assert not found, "\n".join(found)

@@ -351,6 +351,17 @@ class TestPostgresqlGoesAway:
         hasty.dispose()
         assert value(postgres_file_db) == 7
 
+    def test_a_machine_that_sleeps_in_a_transaction_gives_its_locks_back(self, postgres_file_db: Database) -> None:
+        with postgres_file_db.snapshot() as session:
+            assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+        with pytest.raises(Unavailable), postgres_file_db.transaction() as session:
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
+            session.execute(text("UPDATE counters SET value = 7"))
+            # It sleeps; others wait for the row until the server has thrown it out.
+            increment(postgres_file_db)
+            session.execute(text("UPDATE counters SET value = 8"))
+        assert value(postgres_file_db) == 1
+
 
 def test_a_text_that_does_not_fit_its_column_names_it(db: Database) -> None:
     for bad, why in (("x" * 201, "too long"), ("a\x00b", "can't be stored")):
@@ -418,14 +429,3 @@ def test_of_two_that_wait_for_each_other_one_does_it_again(postgresql_db: Databa
         with postgresql_db.transaction() as session:
             Base.metadata.drop_all(session.connection())
     assert len(tries) == 3
-
-    def test_a_machine_that_sleeps_in_a_transaction_gives_its_locks_back(self, postgres_file_db: Database) -> None:
-        with postgres_file_db.snapshot() as session:
-            assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
-        with pytest.raises(Unavailable), postgres_file_db.transaction() as session:
-            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
-            session.execute(text("UPDATE counters SET value = 7"))
-            # It sleeps; others wait for the row until the server has thrown it out.
-            increment(postgres_file_db)
-            session.execute(text("UPDATE counters SET value = 8"))
-        assert value(postgres_file_db) == 1
