@@ -39,6 +39,8 @@ def at_risk(shop: World) -> str:
     shop.procure(ref, "bought")
     shop.move(ref, "pack")
     shop.tick()
+    # The customer's heads-up leaves a moment after the confirmation.
+    shop.advance(minutes=0.05)
     return ref
 
 

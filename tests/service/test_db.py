@@ -428,4 +428,5 @@ def test_of_two_that_wait_for_each_other_one_does_it_again(postgresql_db: Databa
     finally:
         with postgresql_db.transaction() as session:
             Base.metadata.drop_all(session.connection())
-    assert len(tries) == 3
+    # Whoever tries again may meet the other a second time.
+    assert len(tries) >= 3
