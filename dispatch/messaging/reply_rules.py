@@ -137,6 +137,11 @@ def parse_replies(text: str) -> tuple[Reply, ...]:
     return (parse_reply(text),)
 
 
+def is_no_answer(text: str) -> bool:
+    """Whether nobody who types this has answered anything, or named a code."""
+    return parse_replies(text) == (Reply(ReplyKind.UNKNOWN),)
+
+
 def _contradict(answers: tuple[Reply, ...]) -> bool:
     """Whether one code is given up and something else as well. Picked up and delivered is no contradiction."""
     given_up = {reply.code for reply in answers if reply.kind in NEVER_BOTH}

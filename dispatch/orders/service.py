@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ..foundation.errors import FieldError, Invalid, MoveNotAllowed, NotFound, StaleVersion
 from ..foundation.hours import local_text
 from ..foundation.types import parse_phone
+from ..messaging.reply_rules import is_no_answer
 from .branches import get_branch
 from .rules import CLOSED, MOVES, REF_ALPHABET, Move, Proof, Sourcing, Status, Substitution, allowed_moves
 from .tables import Line, Order, OrderEvent, Promise, Timetable
@@ -223,8 +224,8 @@ def make_line(line: NewLine, now: datetime) -> Line:
 def _free_ref(session: Session) -> str:
     for _ in range(REF_TRIES):
         ref = "".join(secrets.choice(REF_ALPHABET) for _ in range(4 + (_ >= REF_TRIES // 2)))
-        # All digits would read like a page's code, and the unique key catches the race for the same letters.
-        if not ref.isdigit() and session.scalars(select(Order.id).where(Order.ref == ref)).first() is None:
+        # "936A" would be a yes to page 936. The unique key catches the race for the same letters.
+        if is_no_answer(ref) and session.scalars(select(Order.id).where(Order.ref == ref)).first() is None:
             return ref
     return "".join(secrets.choice(REF_ALPHABET) for _ in range(6))
 

@@ -80,6 +80,13 @@ def test_an_unknown_branch_is_not_found(shop: World) -> None:
         shop.order("19:00", branch="moon")
 
 
+def test_a_reference_is_never_an_answer(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who types "936A" takes page 936; no order may be called that."""
+    letters = iter("936A7R8A2345K7Q2")
+    monkeypatch.setattr("dispatch.orders.service.secrets.choice", lambda _: next(letters))
+    assert shop.order("19:00") == "K7Q2"
+
+
 def test_the_same_external_id_gives_the_first_order(shop: World) -> None:
     first = shop.order("19:00", external_id="web-1")
     again = shop.order("20:00", external_id="web-1")

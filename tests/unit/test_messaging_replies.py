@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch.messaging.reply_rules import LETTERS, Reply, ReplyKind, parse_reply, written
+from dispatch.messaging.reply_rules import LETTERS, Reply, ReplyKind, is_no_answer, parse_reply, written
 
 A, X, P, D, R = (
     ReplyKind.ACCEPT,
@@ -147,3 +147,13 @@ def test_what_we_ask_for_is_what_we_understand() -> None:
         assert parse_reply(written(kind, 17)) == Reply(kind, 17)
     with pytest.raises(KeyError):
         written(ReplyKind.STOP, 17)
+
+
+@pytest.mark.parametrize("text", ["936A", "A936", "2345", "7R8A", "cant", "stop", "yes"])
+def test_what_would_be_an_answer_is_no_name_for_an_order(text: str) -> None:
+    assert not is_no_answer(text)
+
+
+@pytest.mark.parametrize("text", ["K7Q2", "93AB", "AB93", "XQ7A"])
+def test_what_answers_nothing_may_name_an_order(text: str) -> None:
+    assert is_no_answer(text)
