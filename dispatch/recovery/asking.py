@@ -12,10 +12,15 @@ from .rules import Step, awake
 from .tables import RecoveryStep
 
 APOLOGY = "apology"
-NOT_ARRIVED = "the one that we sent did not arrive"
+NOT_ARRIVED = "the one that we sent did not arrive: phone them"
 AT_ONCE = timedelta(0)
 # Whoever holds it for the first time looks at it first.
 AFTER_DELIVERY = timedelta(minutes=10)
+
+
+def why_unsaid(case: Case) -> str | None:
+    """Why no text can say sorry, if so: somebody must phone then."""
+    return NOT_ARRIVED if case.was_lost else why_unreachable(case.session, case.order.customer_phone)
 
 
 def apologise(case: Case) -> bool:
@@ -23,7 +28,7 @@ def apologise(case: Case) -> bool:
 
     The key of the text is the guard: there is one apology per case, whoever else is at it.
     """
-    withheld = NOT_ARRIVED if case.was_lost else why_unreachable(case.session, case.order.customer_phone)
+    withheld = why_unsaid(case)
     if withheld is not None:
         case.recovery.next_step_at = None
         case.somebody_must_phone(f"Nobody has said sorry, and no text can: {withheld}.")

@@ -107,13 +107,13 @@ class Case:
     @property
     def apology_text(self) -> int | None:
         """The id of the text that said sorry, when it was one."""
-        said = (step for step in self.recovery.steps if step.step is Step.EMPATHISE and step.lost_at is None)
+        said = (step for step in self.recovery.steps if step.step is Step.EMPATHISE and not step.is_lost_apology)
         return next((step.outbox_id for step in said), None)
 
     @property
     def was_lost(self) -> bool:
         """Whether an apology was sent that never arrived: the next one is said by phone."""
-        return any(step.step is Step.EMPATHISE and step.lost_at is not None for step in self.recovery.steps)
+        return any(step.is_lost_apology for step in self.recovery.steps)
 
     def take_back_questions(self) -> None:
         """What was to be asked of a fix that is none, where it has not left."""

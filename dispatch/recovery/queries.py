@@ -112,9 +112,7 @@ def _shape(
 
 
 def _when(recovery: Recovery, step: Step) -> str | None:
-    # An apology that never arrived was none.
-    took = (one for one in recovery.steps if one.step is step and (step is not Step.EMPATHISE or one.lost_at is None))
-    return next((_at(one.at) for one in took), None)
+    return next((_at(one.at) for one in recovery.steps if one.step is step and not one.is_lost_apology), None)
 
 
 def lateness(order: Order, now: datetime) -> timedelta | None:

@@ -27,7 +27,7 @@ from ..promise.rules import ClockName, Level
 from ..promise.tables import Watch
 from ..staff.service import active_person
 from . import wording
-from .asking import NOT_ARRIVED, apologise, ask_whether_good, say_sorry
+from .asking import apologise, ask_whether_good, say_sorry, why_unsaid
 from .case import CLOCK, Case, live_case
 from .rules import UNHEARD, Cause, Fact, Fault, Stage, Step, allowed_steps, next_stage
 from .surveys import plan_survey
@@ -151,9 +151,7 @@ def _apology_complaints(case: Case, taken: Taken) -> list[FieldError]:
         return [] if taken.staff_id is not None else [FieldError("by", "is missing: who phoned? Give that person's id")]
     if not taken.text:
         return [FieldError("text", "is missing: write your apology, or say who phoned (`by` and `channel`: call)")]
-    withheld = why_unreachable(case.session, case.order.customer_phone)
-    if case.was_lost:
-        withheld = f"{NOT_ARRIVED}: phone them"
+    withheld = why_unsaid(case)
     return [FieldError("channel", f"can't be sms: {withheld}, then say who did")] if withheld else []
 
 

@@ -87,6 +87,11 @@ class RecoveryStep(Base):
 
     recovery: Mapped[Recovery] = relationship(back_populates="steps")
 
+    @property
+    def is_lost_apology(self) -> bool:
+        """An apology that never arrived was none."""
+        return self.step is Step.EMPATHISE and self.lost_at is not None
+
 
 class Survey(Base):
     """Whom we ask how it was: one per order, for ever. `due_at` is empty once it was asked, or given up."""

@@ -157,7 +157,7 @@ def note_lost_apology(session: Session, order: Order, recovery: Recovery, now: d
     What was to follow it in words is taken back; somebody has been told to phone, and only that helps now.
     """
     said = [step for step in recovery.steps if step.step is Step.EMPATHISE]
-    is_lost = bool(said) and all(step.lost_at is not None for step in said)
+    is_lost = bool(said) and all(step.is_lost_apology for step in said)
     if not is_lost or next_stage(recovery.stage, Fact.LOST) is None:
         return False
     case = Case(session=session, order=order, recovery=recovery, now=now)
