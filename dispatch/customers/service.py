@@ -18,7 +18,7 @@ from ..orders.rules import Status
 from ..orders.tables import Order, OrderEvent
 from ..orders.telling import counted_promise, worded
 from ..orders.wording import first_name, things
-from ..promise.rules import Level
+from ..promise.rules import IN_DANGER
 from ..promise.tables import Watch
 from ..staff.tables import Staff
 from .heads_up import is_to_be_collected
@@ -34,7 +34,6 @@ USEFUL_FOR = {
     NoticeKind.ON_ITS_WAY: timedelta(hours=1),
     NoticeKind.DELIVERED: timedelta(hours=12),
 }
-IN_DANGER = (Level.AT_RISK, Level.LATE)
 NEWS = timedelta(minutes=1)
 REPEATED = (NoticeKind.ON_ITS_WAY, NoticeKind.DELIVERED)
 OVERTAKEN = "later news overtook it"

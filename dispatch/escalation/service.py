@@ -19,7 +19,7 @@ from ..procurement.offers import close_offers
 from ..procurement.stock import settle_shelf
 from ..promise.known import Facts
 from ..promise.looks import Care, Look
-from ..promise.rules import Assessment, ClockName, Level
+from ..promise.rules import IN_DANGER, Assessment, ClockName
 from ..promise.service import read_clock, update_sourcing
 from .asking import CLOCK, ask, ask_again, remind, ring
 from .closing import close
@@ -38,7 +38,6 @@ from .rules import (
 )
 from .tables import Escalation
 
-IN_DANGER = (Level.AT_RISK, Level.LATE)
 # The generation comes with the lock, before the facts: news that comes in between keeps its own, earlier look.
 LOOK_AT = (
     select(Order, Timetable.generation)

@@ -27,6 +27,9 @@ class Level(enum.StrEnum):
     LATE = "late"
 
 
+IN_DANGER = (Level.AT_RISK, Level.LATE)
+
+
 class ClockName(enum.StrEnum):
     """Which clock sets the last instant to act."""
 

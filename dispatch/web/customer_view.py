@@ -26,7 +26,7 @@ from ..procurement.offer_answers import GIVEN_UP
 from ..procurement.offers import Asked, asked
 from ..procurement.substitution_rules import OfferState
 from ..promise.estimates import LIKELY
-from ..promise.rules import Level
+from ..promise.rules import IN_DANGER
 from ..promise.tables import Watch
 from ..recovery.answers import asked_case
 from ..recovery.rules import Stage
@@ -40,7 +40,6 @@ STEP_OF = {
     Status.OUT_FOR_DELIVERY: 2,
     Status.DELIVERED: 3,
 }
-IN_DANGER = (Level.AT_RISK, Level.LATE)
 ROUND = 5
 
 

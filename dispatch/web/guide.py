@@ -11,7 +11,7 @@ from ..escalation.tables import Escalation
 from ..orders.rules import CLOSED, Sourcing, Status
 from ..orders.tables import Order
 from ..orders.wording import first_name
-from ..promise.rules import Level
+from ..promise.rules import IN_DANGER
 from ..promise.tables import Watch
 from ..staff.tables import Staff
 
@@ -77,7 +77,7 @@ def _while_buying(session: Session, order: Order) -> str:
     if Sourcing.TO_PROCURE not in sourcing:
         return SOUGHT
     watch = session.get(Watch, order.id)
-    return RISKY if watch is not None and watch.level in (Level.AT_RISK, Level.LATE) else SOON
+    return RISKY if watch is not None and watch.level in IN_DANGER else SOON
 
 
 def _of_call(session: Session, call: Escalation) -> str | None:
