@@ -287,10 +287,11 @@ def next_change(
     now: datetime, *, promise: datetime, act_by: datetime | None, late_at: datetime | None, watch: timedelta
 ) -> datetime | None:
     """The next instant at which time alone changes the level; None when it never will again."""
-    just_past = timedelta(seconds=1)
+    # The board shows the new level from this very instant: nobody may be called later than that.
+    just_past = timedelta.resolution
     instants = [promise + just_past]
     if act_by is not None:
-        # At slack equal to `watch` it is still on track; the whole second after is not.
+        # At slack equal to `watch` it is still on track.
         instants += [act_by - watch + just_past, act_by + just_past]
     if late_at is not None:
         instants.append(late_at + just_past)

@@ -27,7 +27,7 @@ from dispatch.promise.rules import (
 )
 from dispatch.promise.steps import MUST_BE_FETCHED, plan_of
 from dispatch.promise.view import View
-from tests.generated import DAY, MINUTE, SECOND, facts
+from tests.generated import DAY, MINUTE, facts
 
 SLOW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -88,7 +88,7 @@ def test_the_next_look_comes_exactly_when_the_level_turns(given_: tuple[Facts, d
         assert level(now + DAY) is level(now) is Level.LATE
         return
     assert result.next_check_at > now
-    last = result.next_check_at - SECOND
+    last = result.next_check_at - timedelta.resolution
     # Constant all the way: a later look would miss nothing.
     for share in (0, 0.25, 0.5, 0.99, 1):
         if last > now:

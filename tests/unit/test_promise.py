@@ -1,4 +1,4 @@
-"""Levels to the second, the steps of an order with the clock that binds them, and the words for it."""
+"""Levels to the instant, the steps of an order with the clock that binds them, and the words for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dispatch.staff.rules import Person, Role
 
 # 14:00 in the shop, which keeps UTC here so that the table reads as it is meant.
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+INSTANT, SECOND, MINUTE = timedelta.resolution, timedelta(seconds=1), timedelta(minutes=1)
 PROMISE, ACT_BY, LATE_AT, WATCH = NOW + 120 * MINUTE, NOW + 60 * MINUTE, NOW + 90 * MINUTE, 30 * MINUTE
 
 
@@ -31,18 +31,18 @@ def at(time: str) -> datetime:
     ("offset", "level", "next_"),
     [
         # Slack of `watch_minutes` or more is on track; at the last instant to act nothing is lost yet.
-        (0 * MINUTE, Level.ON_TRACK, 30 * MINUTE + SECOND),
-        (30 * MINUTE, Level.ON_TRACK, 30 * MINUTE + SECOND),
-        (30 * MINUTE + SECOND, Level.WATCH, 60 * MINUTE + SECOND),
-        (60 * MINUTE, Level.WATCH, 60 * MINUTE + SECOND),
-        (60 * MINUTE + SECOND, Level.AT_RISK, 90 * MINUTE + SECOND),
-        (90 * MINUTE, Level.AT_RISK, 90 * MINUTE + SECOND),
-        (90 * MINUTE + SECOND, Level.LATE, 120 * MINUTE + SECOND),
-        (120 * MINUTE, Level.LATE, 120 * MINUTE + SECOND),
-        (120 * MINUTE + SECOND, Level.LATE, None),
+        (0 * MINUTE, Level.ON_TRACK, 30 * MINUTE + INSTANT),
+        (30 * MINUTE, Level.ON_TRACK, 30 * MINUTE + INSTANT),
+        (30 * MINUTE + INSTANT, Level.WATCH, 60 * MINUTE + INSTANT),
+        (60 * MINUTE, Level.WATCH, 60 * MINUTE + INSTANT),
+        (60 * MINUTE + INSTANT, Level.AT_RISK, 90 * MINUTE + INSTANT),
+        (90 * MINUTE, Level.AT_RISK, 90 * MINUTE + INSTANT),
+        (90 * MINUTE + INSTANT, Level.LATE, 120 * MINUTE + INSTANT),
+        (120 * MINUTE, Level.LATE, 120 * MINUTE + INSTANT),
+        (120 * MINUTE + INSTANT, Level.LATE, None),
     ],
 )
-def test_levels_to_the_second(offset: timedelta, level: Level, next_: timedelta | None) -> None:
+def test_the_next_look_is_the_instant_of_change(offset: timedelta, level: Level, next_: timedelta | None) -> None:
     instants = {"promise": PROMISE, "act_by": ACT_BY, "late_at": LATE_AT, "watch": WATCH}
     assert level_at(NOW + offset, **instants) is level
     assert next_change(NOW + offset, **instants) == (NOW + next_ if next_ is not None else None)
