@@ -51,8 +51,8 @@ def lay_out(runtime: Runtime, turn: int) -> dict[str, datetime]:
             phone = f"+4477007{number:05d}"
             factories.make_person(session, now, f"P{number}", role="staff", shifts="24/7", phone=phone, branch=branch)
             at = now + SOON + (number - turn * ORDERS) * APART
-            # At risk begins with the second after `act_by`.
-            order = factories.make_order(session, now, at + CHAIN - timedelta(seconds=1), branch=branch)
+            # At risk begins just past `act_by`.
+            order = factories.make_order(session, now, at + CHAIN - timedelta.resolution, branch=branch)
             due[order.ref] = at
     return due
 

@@ -355,8 +355,9 @@ class TestPostgresqlGoesAway:
         with postgres_file_db.snapshot() as session:
             assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
         with pytest.raises(Unavailable), postgres_file_db.transaction() as session:
-            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
             session.execute(text("UPDATE counters SET value = 7"))
+            # Last: a slow machine would be thrown out before it has the row.
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
             # It sleeps; others wait for the row until the server has thrown it out.
             increment(postgres_file_db)
             session.execute(text("UPDATE counters SET value = 8"))
