@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import hypothesis
 import pytest
+from flask import Flask
 from hypothesis.configuration import set_hypothesis_home_dir
+from jinja2.bccache import Bucket, BytecodeCache
 
 from dispatch.foundation.clock import ManualClock
 from dispatch.foundation.db import Database, sqlite_url
@@ -144,6 +146,25 @@ def settings(tmp_path: Path) -> Settings:
         ),
     )
 
+
+# --- the application -------------------------------------------------------------------------------------------------
+
+
+class CompiledTemplates(BytecodeCache):
+    """Compiled once for all tests of a process: each of them makes an application of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 # --- databases -------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
@@ -168,12 +169,17 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def make_docs_blueprint(operations: Iterable[Operation], *, prefix: str) -> Blueprint:
     """The document and its page, for everybody."""
-    document = write_json(describe(operations, prefix=prefix))
+    operations = list(operations)
     blueprint = Blueprint("api_docs", __name__, url_prefix=prefix)
+
+    @cache
+    def document() -> bytes:
+        # Only when somebody asks: it takes longer than all the rest of the start.
+        return write_json(describe(operations, prefix=prefix))
 
     @public
     def read_document() -> Response:
-        return Response(document, mimetype="application/json")
+        return Response(document(), mimetype="application/json")
 
     @public
     def read_docs() -> str:
