@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,11 +24,11 @@ from ..staff.rules import MAY_DO, Skill
 from . import wording
 from .asking import is_takers
 from .case import AnswerResult, Case, Outcome
-from .closing import close, heard_from_taker, leave_order, release_others, stand_down
+from .closing import close, expect_word, heard_from_taker, leave_order, release_others, stand_down
 from .job import job_of, what_of
 from .mine import choices, is_superseded, newest_page, open_pages, other_taker
 from .overload import clashing
-from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Rung, Verb, check_in_at
+from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Rung, Verb
 from .tables import Escalation, Page
 
 PIN = re.compile(r"\b(\d{4})\b")
@@ -70,7 +70,7 @@ def answer_page(
     result = HANDLERS[verb](case)
     page.note = case.note or page.note
     refresh(session, order, now)
-    return _with_warning(case, result) if verb is Verb.ACCEPT and result.outcome is Outcome.DONE else result
+    return _taken(case, result) if verb is Verb.ACCEPT and result.outcome is Outcome.DONE else result
 
 
 def _accept(case: Case) -> AnswerResult:
@@ -89,10 +89,7 @@ def _accept(case: Case) -> AnswerResult:
     quiet = next((each for each in escalation.pages if is_takers(escalation, each)), None)
     escalation.state = EscalationState.ACCEPTED
     escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
-    escalation.next_step_at, escalation.reminded_at, escalation.closed_at = None, None, None
-    escalation.beside_at = None
-    grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
-    escalation.check_in_at = check_in_at(case.now, order.promised_by, grace=grace)
+    escalation.next_step_at, escalation.closed_at, escalation.beside_at = None, None, None
     _have_order(case)
     case.say("accepted", f"{case.staff.name} has taken it{f' over from {quiet.staff.name}' if quiet else ''}.")
     if quiet:
@@ -108,8 +105,10 @@ def _accept(case: Case) -> AnswerResult:
     return case.result(Outcome.DONE, wording.yours(job, code=page.code))
 
 
-def _with_warning(case: Case, result: AnswerResult) -> AnswerResult:
-    """Whoever has taken more than one can do hears it with the thanks, while handing one back still helps."""
+def _taken(case: Case, result: AnswerResult) -> AnswerResult:
+    """A word is expected; whoever has taken more than one can do hears it while handing one back still helps."""
+    # Only now does the clock know when they should be back.
+    expect_word(case.session, case.order, case.escalation, case.now)
     others = clashing(case.session, case.page, case.now)
     if not others:
         return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -15,11 +15,13 @@ from ..messaging.tables import OutgoingText
 from ..orders.rules import Status
 from ..orders.service import record
 from ..orders.tables import Order
+from ..promise.rules import Task
+from ..promise.tables import Assignment
 from ..staff.tables import Staff
 from . import wording
 from .job import what_of
 from .mine import other_taker
-from .rules import Answer, EscalationState, check_in_at
+from .rules import Answer, EscalationState, Need, check_in_at
 from .tables import Escalation, Page
 
 
@@ -123,10 +125,27 @@ def _tell_taker(session: Session, order: Order, escalation: Escalation, body: st
             stand_down(session, order, page, body, now)
 
 
+def expect_word(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:
+    """Set when whoever has it must be heard of: after half of what is left, or once they should be back with it."""
+    grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
+    at, back = check_in_at(now, order.promised_by, grace=grace), _back_at(session, order, escalation)
+    escalation.check_in_at, escalation.reminded_at = min(at, back + grace) if back and back > now else at, None
+
+
+def _back_at(session: Session, order: Order, escalation: Escalation) -> datetime | None:
+    """When whoever buys should be back, as the clock counts it: often long before the promise, and shops close."""
+    errands = select(func.max(Assignment.ends_at)).where(
+        Assignment.order_id == order.id,
+        Assignment.staff_id == escalation.accepted_by_id,
+        Assignment.task == Task.PROCURE,
+        Assignment.is_under_way,
+    )
+    return session.scalars(errands).first() if escalation.need is not Need.DELIVER else None
+
+
 def heard_from_taker(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:
     """Whoever has it gave a sign of life: a new check-in, and others who were asked beside them are stood down."""
-    grace = timedelta(seconds=order.branch.policy.check_in_grace_seconds)
-    escalation.check_in_at, escalation.reminded_at = check_in_at(now, order.promised_by, grace=grace), None
+    expect_word(session, order, escalation, now)
     if escalation.beside_at is None:
         return
     escalation.beside_at, escalation.next_step_at = None, None

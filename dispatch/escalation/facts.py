@@ -49,7 +49,7 @@ def ladder_facts(
         is_beside=bool(current and current.beside_at),
         taker_id=current.accepted_by_id if current else None,
         is_need_met=bool(current and _is_need_met(order, current)),
-        pages=tuple(_page_facts(current)) if current else (),
+        pages=tuple(_page_facts(current, known)) if current else (),
         near=_near(known),
         away=_away(known, assessment),
     )
@@ -73,8 +73,15 @@ def _is_need_met(order: Order, escalation: Escalation) -> bool:
     return order.status is Status.OUT_FOR_DELIVERY and order.carrier_id != escalation.accepted_by_id
 
 
-def _page_facts(escalation: Escalation) -> Iterable[PageFacts]:
+def _page_facts(escalation: Escalation, known: Facts) -> Iterable[PageFacts]:
     """The pages of this round, and of earlier ones those of people who said no: they are not asked again."""
+    here = {person.id for person in known.people}
     for page in escalation.pages:
         if page.round == escalation.round or page.answer in SAID_NO:
-            yield PageFacts(staff_id=page.staff_id, rung=page.rung, answer=page.answer, repeats=page.repeats)
+            yield PageFacts(
+                staff_id=page.staff_id,
+                rung=page.rung,
+                answer=page.answer,
+                repeats=page.repeats,
+                is_gone=page.staff_id not in here,
+            )

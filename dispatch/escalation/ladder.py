@@ -68,15 +68,21 @@ def _accepted(facts: LadderFacts, now: datetime) -> Decision:
         return Decision(ends=EscalationState.RESOLVED, rung=facts.rung)
     if facts.check_in_at is None or facts.status is Status.OUT_FOR_DELIVERY or now > facts.promised_by:
         return Decision(rung=facts.rung)
-    if facts.reminded_at is None:
-        is_quiet = now >= facts.check_in_at
-        look = now + facts.grace if is_quiet else facts.check_in_at
-        return Decision(rung=facts.rung, reminds=is_quiet, next_check_at=look)
-    if now < facts.reminded_at + facts.grace:
-        return Decision(rung=facts.rung, next_check_at=facts.reminded_at + facts.grace)
+    waiting = None if facts.is_taker_gone else _wait_for_taker(facts, facts.check_in_at, now)
+    if waiting is not None:
+        return waiting
     if facts.is_beside:
         return _climb(facts, now)
     return replace(_climb(replace(facts, rung=0, next_step_at=None, pages=_who_said_no(facts)), now), goes_on=True)
+
+
+def _wait_for_taker(facts: LadderFacts, check_in_at: datetime, now: datetime) -> Decision | None:
+    """Until they must be heard of, then for an answer to the one reminder; None when the wait is over."""
+    if facts.reminded_at is None:
+        is_quiet = now >= check_in_at
+        return Decision(rung=facts.rung, reminds=is_quiet, next_check_at=now + facts.grace if is_quiet else check_in_at)
+    end = facts.reminded_at + facts.grace
+    return Decision(rung=facts.rung, next_check_at=end) if now < end else None
 
 
 def _who_said_no(facts: LadderFacts) -> tuple[PageFacts, ...]:
@@ -95,7 +101,8 @@ def _climb(facts: LadderFacts, now: datetime) -> Decision:
     rung = _next_rung(facts, fresh, now) if is_due else facts.rung
     later = {int(r) for _, r in fresh if r > rung}
     ask = tuple((person.id, r) for person, r in fresh if r <= rung)
-    silent = _silent_founders(facts) if rung == Rung.FOUNDER else ()
+    waiting = _waiting_founders(facts) if rung == Rung.FOUNDER else ()
+    silent = tuple(number for number in waiting if number in _who_may_be_asked(facts, now))
     next_step_at = facts.next_step_at
     repeat: tuple[int, ...] = ()
     if is_due and later:
@@ -104,7 +111,9 @@ def _climb(facts: LadderFacts, now: datetime) -> Decision:
         # Nobody is left above. The founder is not asked in vain: again, as long as they have not said a word.
         is_over = facts.next_step_at is not None and now >= facts.next_step_at
         repeat = silent if is_over else ()
-        next_step_at = now + _pause(facts, now) if silent or any(r is Rung.FOUNDER for _, r in ask) else None
+        has_news = silent or any(r is Rung.FOUNDER for _, r in ask)
+        # A founder who pauses is asked again when they are back.
+        next_step_at = now + _pause(facts, now) if has_news else _next_arrival(facts, now) if waiting else None
     elif later and next_step_at is None:
         # Somebody has come within reach above the rung that was the last one.
         next_step_at = now + _step(facts, 1, now)
@@ -130,7 +139,7 @@ def _to_ring(facts: LadderFacts, repeat: Sequence[int], now: datetime) -> tuple[
     """Whose phone rings now: of those who are asked again whoever got a text last, and whose text has not arrived."""
     if not facts.has_voice:
         return ()
-    may = {person.id for person in facts.people if person.may_be_asked(now)}
+    may = _who_may_be_asked(facts, now)
 
     def is_due(page: PageFacts) -> bool:
         again = page.staff_id in repeat and not page.reach.was_rung
@@ -158,7 +167,12 @@ def _rung_here(facts: LadderFacts, person: Person, now: datetime) -> Rung | None
     return Rung.ON_CALL if rung is Rung.AVAILABLE and person.id in facts.away else rung
 
 
-def _silent_founders(facts: LadderFacts) -> tuple[int, ...]:
+def _who_may_be_asked(facts: LadderFacts, now: datetime) -> set[int]:
+    return {person.id for person in facts.people if person.may_be_asked(now)}
+
+
+def _waiting_founders(facts: LadderFacts) -> tuple[int, ...]:
+    """Founders who were asked and have not said a word."""
     return tuple(page.staff_id for page in facts.pages if page.is_open and page.rung == Rung.FOUNDER)
 
 

@@ -19,7 +19,10 @@ def open_pages(session: Session, staff_id: int) -> list[Page]:
     query = (
         select(Page)
         .join(Escalation, Escalation.id == Page.escalation_id)
+        .join(Order, Order.id == Escalation.order_id)
         .where(Page.staff_id == staff_id, Page.answer.is_(None), Escalation.state.in_(TAKEABLE))
+        # A call that nobody answered stays as it ended, whatever became of the order.
+        .where(Order.status.not_in(CLOSED))
         .order_by(Page.id)
     )
     return list(session.scalars(query))

@@ -121,17 +121,18 @@ ARRIVED = Reach()
 @dataclass(frozen=True, kw_only=True)
 class PageFacts:
     """One page of the round that is under way. `is_open`: it can still be answered. `repeats`: how often it was sent
-    again."""
+    again; `is_gone`: of somebody who does not work here any more."""
 
     staff_id: int
     rung: int
     answer: Answer | None
     repeats: int = 0
     reach: Reach = ARRIVED
+    is_gone: bool = False
 
     @property
     def is_open(self) -> bool:
-        return self.answer is None
+        return self.answer is None and not self.is_gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,11 @@ class LadderFacts:
     has_voice: bool = False
 
     @property
+    def is_taker_gone(self) -> bool:
+        """Whoever has it does not work here any more: no word of theirs is to be waited for."""
+        return self.taker_id is not None and self.taker_id not in {person.id for person in self.people}
+
+    @property
     def silence(self) -> timedelta:
         """How long a text may be without a final receipt before the phone rings: never longer than a step."""
         return min(NO_RECEIPT_AFTER, self.step_min)
@@ -198,10 +204,10 @@ class Decision:
     next_check_at: datetime | None = None
 
 
-def check_in_at(now: datetime, promised_by: datetime, *, grace: timedelta) -> datetime:
+def check_in_at(now: datetime, end: datetime, *, grace: timedelta) -> datetime:
     """When to expect word from somebody who has just taken it: after half of what is left, and then the grace.
 
-    Past the promise nothing is left to halve.
+    `end`: until when there is time. Past it nothing is left to halve.
     """
-    half = (promised_by - now) / 2
+    half = (end - now) / 2
     return now + (half if half > timedelta(0) else LATE_CHECK_IN) + grace

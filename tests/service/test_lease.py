@@ -9,6 +9,7 @@ from dispatch.escalation.case import Outcome
 from dispatch.escalation.spoken import answer_for_staff
 from dispatch.foundation.errors import Invalid
 from dispatch.messaging.tables import OutgoingText
+from dispatch.staff.service import change_staff
 from tests.world import World, at_once, city, world
 
 __all__ = ["city", "world"]
@@ -40,6 +41,11 @@ def taken_by_ravi(world: World) -> str:
     world.phone("Ravi").expects(ref, "Reply").replies("#A").expects("is yours")
     world.phone("Sita").expects(ref, "Reply").expects("Ravi has taken")
     return ref
+
+
+def to(shop: World, name: str) -> list[str]:
+    """Every text that somebody has got."""
+    return [text.body for text in shop.city.texts() if text.to == shop.numbers[name]]
 
 
 # --- the lease -------------------------------------------------------------------------------------------------------
@@ -111,6 +117,47 @@ def test_handing_back_late_goes_on_with_whoever_was_asked_beside(shop: World) ->
     # Sita has her page already: not another one.
     shop.phone("Sita").expects_nothing()
     shop.phone("Sita").replies("#A").expects("is yours")
+
+
+def test_a_quiet_buyer_is_asked_once_they_should_be_back(shop: World) -> None:
+    shop.supplier("city", hours="Mo-Su 09:00-16:00", travel_minutes=10, procure_minutes=20)
+    shop.item("physics-2", 0, suppliers=("city",))
+    ref = shop.order("22:00", sku="physics-2")
+    shop.advance(to="15:31")
+    shop.phone("Ravi").expects(ref).replies("#A").expects("yours")
+    # Ten minutes of way, twenty of buying, ten back, the grace: half of the time to the promise is long after.
+    shop.advance(to="16:21")
+    assert "reminded" in shop.events(ref)
+
+
+def test_whoever_leaves_the_shop_has_it_no_longer_alone(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.do(lambda session: change_staff(session, shop.people["Ravi"], {"is_active": False}, shop.now, region="IN"))
+    shop.tick()
+    shop.phone("Sita").expects(ref, "Reply").replies("#A").expects("is yours")
+    assert shop.see(ref)["status"] == "ready"
+
+
+def test_a_founder_who_is_paused_is_left_in_peace(shop: World) -> None:
+    ref = at_risk(shop)
+    shop.advance(minutes=10)
+    shop.phone("Anand").expects(ref)
+    shop.pause("Anand", minutes=10)
+    heard = to(shop, "Anand")
+    shop.advance(minutes=9)
+    assert to(shop, "Anand") == heard
+    shop.advance(minutes=2)
+    assert "Still nobody" in to(shop, "Anand")[-1]
+
+
+def test_what_nobody_answered_is_no_question_any_more_once_it_is_over(shop: World) -> None:
+    old = at_risk(shop)
+    shop.advance(minutes=36)
+    assert shop.escalation(old)["state"] == "unanswered"
+    shop.move(old, "deliver")
+    new = at_risk(shop)
+    shop.phone("Ravi").expects(new, "Reply").replies("ok")
+    assert shop.escalation(new)["state"] == "accepted"
 
 
 def test_two_take_over_at_once_and_one_has_it(shop: World) -> None:

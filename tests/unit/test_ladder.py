@@ -316,6 +316,21 @@ def test_the_founder_is_asked_again_ever_more_slowly(repeats: int, pause: int) -
     assert decide(replace(facts, next_step_at=decision.next_step_at), NOW).repeat == ()
 
 
+def test_a_founder_who_pauses_is_asked_again_when_they_are_back() -> None:
+    away = replace(anand, pauses=(Span(NOW - MINUTE, NOW + 25 * MINUTE),))
+    asked = {"state": EscalationState.OPEN, "rung": 4, "pages": (page(RAVI, Answer.DECLINED), page(ANAND, rung=4))}
+    decision = decide(ladder(people=(ravi, away), next_step_at=NOW, **asked), NOW)
+    assert (decision.repeat, decision.next_step_at) == ((), NOW + 25 * MINUTE)
+    back = NOW + 25 * MINUTE
+    assert decide(ladder(people=(ravi, away), next_step_at=back, **asked), back).repeat == (ANAND,)
+
+
+def test_whoever_has_left_the_shop_is_not_waited_for() -> None:
+    asked = {"state": EscalationState.OPEN, "rung": 1, "next_step_at": NOW + 8 * MINUTE}
+    gone = ladder(people=(tariq, anand), pages=(replace(page(RAVI), is_gone=True),), **asked)
+    assert decide(gone, NOW).ask == ((TARIQ, Rung.ON_CALL),)
+
+
 @pytest.mark.parametrize(("was_rung", "rung_now"), [(False, (ANAND,)), (True, ())])
 @pytest.mark.parametrize("has_voice", [True, False])
 def test_the_founder_is_asked_again_by_phone_and_by_text_in_turns(
