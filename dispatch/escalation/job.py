@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.hours import local_text, midnight
 from ..orders.rules import IN_HAND, Sourcing
-from ..orders.tables import Order
+from ..orders.tables import Line, Order
 from ..orders.wording import first_name, things
 from ..procurement.call_log import refusals_of
 from ..procurement.tables import ItemSupplier, Supplier
@@ -23,8 +23,12 @@ NEAR = timedelta(minutes=1)
 
 def what_of(order: Order, *, only_missing: bool = False) -> str:
     """What an order is, in a few words: "Physics 2, 3x Pencil"."""
-    lines = [line for line in order.lines if not only_missing or line.sourcing not in IN_HAND] or order.lines
-    return things(lines)
+    return things((missing_of(order) if only_missing else []) or order.lines)
+
+
+def missing_of(order: Order) -> list[Line]:
+    """What of an order is not in hand yet."""
+    return [line for line in order.lines if line.sourcing not in IN_HAND]
 
 
 def shops_for(session: Session, order: Order, now: datetime) -> list[str]:
@@ -51,12 +55,17 @@ def shops_for(session: Session, order: Order, now: datetime) -> list[str]:
 
 def job_of(session: Session, order: Order, need: Need, now: datetime) -> Job:
     """The job that somebody is asked to do."""
-    branch, watch = order.branch, session.get(Watch, order.id)
+    branch, watch, missing = order.branch, session.get(Watch, order.id), missing_of(order)
+    if need is Need.PROCURE_AND_DELIVER and not missing:
+        # Bought since then: whoever is asked now would buy it a second time.
+        need = Need.DELIVER
     start = watch.act_by if watch and watch.act_by and watch.act_by > now + NEAR else None
     shops = shops_for(session, order, now) if need is not Need.DELIVER else []
     return Job(
         ref=order.ref,
-        what=what_of(order, only_missing=need is Need.PROCURE),
+        what=what_of(order, only_missing=need is not Need.DELIVER),
+        rest=things(line for line in order.lines if line not in missing) if need is Need.PROCURE_AND_DELIVER else "",
+        home=branch.name,
         for_whom=first_name(order.customer_name),
         reason=order.reason or "",
         need=need,

@@ -62,10 +62,11 @@ def question(job: Job, *, shop: str) -> tuple[str, ...]:
     """The page as it is spoken: who calls, what, for whom and why, by when, and which keys answer it."""
     what, whom = speakable(job.what) or "an order", speakable(job.for_whom) or "a customer"
     where = speakable(job.from_where) or "a shop in town"
+    fetch = f", fetch the rest at {speakable(job.home) or 'the shop'}," if job.rest else ","
     doing = {
         Need.PROCURE: f"Please buy {what} for {whom} at {where}, and bring it to the shop.",
         Need.DELIVER: f"Please take {what} from {where} to {whom}.",
-        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {where}, and take it to {whom}.",
+        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {where}{fetch} and take it to {whom}.",
     }[job.need]
     reason = speakable(job.reason)
     start = "Start now." if not job.start_by else f"Start by {job.start_by}."

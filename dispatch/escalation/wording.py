@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..messaging.bundle_wording import Part
 from ..messaging.wording import Encoding, plain, segments
@@ -12,11 +13,17 @@ from .rules import Need
 MOST_SEGMENTS = 2
 A_FEW_WORDS = 40
 MORE = "..."
+# What of a job is shortened, in this order.
+ELASTIC = ("reason", "rest", "what", "to_where", "from_where", "home", "for_whom")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a page is about, in words. Times are local, like "18:40"; `start_by` is empty when it is past."""
+    """What a page is about, in words. Times are local, like "18:40"; `start_by` is empty when it is past.
+
+    `what` is what must be bought, or taken to the customer; `rest` what goes along with it and lies in the shop, whose
+    name is `home`.
+    """
 
     ref: str
     what: str
@@ -28,6 +35,13 @@ class Job:
     start_by: str
     promised: str
     is_late: bool
+    rest: str = ""
+    home: str = ""
+
+    @property
+    def sources(self) -> str:
+        """Where everything comes from."""
+        return f"{self.from_where}, the rest ({self.rest}) at {self.home}" if self.rest else self.from_where
 
 
 def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool = False) -> str:
@@ -35,19 +49,22 @@ def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool 
     how = f"Reply {code}A to take it, {code}X if you can't: {link}" if takes_replies else f"Take it or pass: {link}"
     start = "Still nobody for " if is_again else ""
 
-    def build(reason: str, what: str, where: str, shop: str, who: str) -> str:
-        return start + _page(replace(job, reason=reason, what=what, to_where=where, from_where=shop, for_whom=who), how)
+    def build(*words: str) -> str:
+        said: dict[str, Any] = dict(zip(ELASTIC, words, strict=True))
+        return start + _page(replace(job, **said), how)
 
-    return fit(build, job.reason, job.what, job.to_where, job.from_where, job.for_whom)
+    return fit(build, *(getattr(job, name) for name in ELASTIC))
 
 
 def _page(job: Job, how: str) -> str:
     why = f" ({job.reason})" if job.reason not in ("", MORE) else ""
     whom, what = f"{job.for_whom}{why}", job.what
+    rest = f" ({job.rest})" if job.rest != MORE else ""
+    fetch = f", fetch the rest{rest} at {job.home}" if job.rest else ""
     doing = {
         Need.PROCURE: f"Please buy {what} for {whom} at {job.from_where} and bring it to the shop",
         Need.DELIVER: f"Please take {what} to {whom}, from {job.from_where} to {job.to_where}",
-        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where} and take it to {whom}, {job.to_where}",
+        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where}{fetch} and take it to {whom}, {job.to_where}",
     }[job.need]
     if job.is_late:
         return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"

@@ -64,11 +64,22 @@ def test_what_must_start_now_says_so() -> None:
     assert "start now" in page(start_by="")
 
 
+def test_what_lies_in_the_shop_is_fetched_and_not_bought() -> None:
+    text = page(need=Need.PROCURE_AND_DELIVER, rest="3x Pencil", from_where="City Books", home="Kala Books")
+    assert "buy Physics 2 at City Books, fetch the rest (3x Pencil) at Kala Books and take it to Arjun" in text
+
+
+def test_what_is_fetched_goes_before_a_name_does() -> None:
+    text = page(need=Need.PROCURE_AND_DELIVER, rest=HINDI, from_where="City Books", home="Kala Books")
+    assert "buy Physics 2 at City Books, fetch the rest at Kala Books and take it to Arjun (exam tomorrow)" in text
+
+
 FIELDS = ("reason", "what", "to_where", "for_whom", "from_where")
+ALL_FIELDS = (*FIELDS, "rest", "home")
 
 
 @pytest.mark.parametrize("need", Need)
-@pytest.mark.parametrize(("field", "kind"), list(itertools.product(FIELDS, TEXTS)))
+@pytest.mark.parametrize(("field", "kind"), list(itertools.product(ALL_FIELDS, TEXTS)))
 def test_one_monstrous_value_fits(need: Need, field: str, kind: str) -> None:
     text = page(need=need, **{field: TEXTS[kind]})
     assert segments(text).count <= 2, text
@@ -82,7 +93,7 @@ def test_one_monstrous_value_fits(need: Need, field: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", TEXTS)
 @pytest.mark.parametrize("takes_replies", [True, False])
 def test_monstrous_values_everywhere_fit(need: Need, kind: str, takes_replies: bool) -> None:
-    text = page(takes_replies, need=need, **dict.fromkeys(FIELDS, TEXTS[kind]))
+    text = page(takes_replies, need=need, **dict.fromkeys(ALL_FIELDS, TEXTS[kind]))
     assert segments(text).count <= 2, text
     assert LINK in text
 

@@ -54,6 +54,12 @@ def test_the_question_has_all_that_matters_and_not_the_address(need: Need, is_la
     assert ("bring it to the shop" in said) is (need is Need.PROCURE)
 
 
+def test_what_lies_in_the_shop_is_fetched_and_not_bought() -> None:
+    given = job(need=Need.PROCURE_AND_DELIVER, from_where="City Books", rest="3x Pencil", home="Kala Books")
+    said = " ".join(voice.question(given, shop="Kala Books"))
+    assert "Please buy Physics 2 at City Books, fetch the rest at Kala Books, and take it to Arjun." in said
+
+
 def test_a_question_without_a_reason_or_a_start_has_no_hole() -> None:
     said = " ".join(voice.question(job(reason="", start_by="", what="📚", for_whom="", from_where=""), shop="🏪"))
     assert said == (
