@@ -62,14 +62,15 @@ def question(job: Job, *, shop: str) -> tuple[str, ...]:
     """The page as it is spoken: who calls, what, for whom and why, by when, and which keys answer it."""
     what, whom = speakable(job.what) or "an order", speakable(job.for_whom) or "a customer"
     where = speakable(job.from_where) or "a shop in town"
+    goods = f"{what} at {where}{f', {speakable(job.further)}' if job.further else ''}"
     fetch = f", fetch the rest at {speakable(job.home) or 'the shop'}," if job.rest else ","
     doing = {
-        Need.PROCURE: f"Please buy {what} for {whom} at {where}, and bring it to the shop.",
+        Need.PROCURE: f"Please buy {goods}, for {whom}, and bring it to the shop.",
         Need.DELIVER: f"Please take {what} from {where} to {whom}.",
-        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {where}{fetch} and take it to {whom}.",
+        Need.PROCURE_AND_DELIVER: f"Please buy {goods}{fetch} and take it to {whom}.",
     }[job.need]
     reason = speakable(job.reason)
-    start = "Start now." if not job.start_by else f"Start by {job.start_by}."
+    start = f"{job.start[:1].upper()}{job.start[1:]}."
     return (
         f"This is {speakable(shop) or 'the shop'}, about order {spelled(job.ref)}.",
         doing,

@@ -14,15 +14,16 @@ MOST_SEGMENTS = 2
 A_FEW_WORDS = 40
 MORE = "..."
 # What of a job is shortened, in this order.
-ELASTIC = ("reason", "rest", "what", "to_where", "from_where", "home", "for_whom")
+ELASTIC = ("reason", "rest", "what", "further", "to_where", "from_where", "home", "for_whom")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What a page is about, in words. Times are local, like "18:40"; `start_by` is empty when it is past.
 
-    `what` is what must be bought, or taken to the customer; `rest` what goes along with it and lies in the shop, whose
-    name is `home`.
+    `what` is what must be bought, or taken to the customer, and `further` what else must be bought, and where, when no
+    one shop has it all; `rest` goes along with it and lies in the shop, whose name is `home`. `must_wait`: no shop that
+    has it is open yet.
     """
 
     ref: str
@@ -35,13 +36,23 @@ class Job:
     start_by: str
     promised: str
     is_late: bool
+    further: str = ""
     rest: str = ""
     home: str = ""
+    must_wait: bool = False
 
     @property
     def sources(self) -> str:
         """Where everything comes from."""
-        return f"{self.from_where}, the rest ({self.rest}) at {self.home}" if self.rest else self.from_where
+        shops = f"{self.what} at {self.from_where}, {self.further}" if self.further else self.from_where
+        return f"{shops}, the rest ({self.rest}) at {self.home}" if self.rest else shops
+
+    @property
+    def start(self) -> str:
+        """By when to begin."""
+        if self.start_by:
+            return f"start by {self.start_by}"
+        return "be there when it opens" if self.must_wait else "start now"
 
 
 def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool = False) -> str:
@@ -58,30 +69,35 @@ def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool 
 
 def _page(job: Job, how: str) -> str:
     why = f" ({job.reason})" if job.reason not in ("", MORE) else ""
-    whom, what = f"{job.for_whom}{why}", job.what
+    whom = f"{job.for_whom}{why}"
+    goods = f"{job.what} at {job.from_where}{f', {job.further}' if job.further else ''}"
     rest = f" ({job.rest})" if job.rest != MORE else ""
     fetch = f", fetch the rest{rest} at {job.home}" if job.rest else ""
     doing = {
-        Need.PROCURE: f"Please buy {what} for {whom} at {job.from_where} and bring it to the shop",
-        Need.DELIVER: f"Please take {what} to {whom}, from {job.from_where} to {job.to_where}",
-        Need.PROCURE_AND_DELIVER: f"Please buy {what} at {job.from_where}{fetch} and take it to {whom}, {job.to_where}",
+        Need.PROCURE: f"Please buy {goods} for {whom} and bring it to the shop",
+        Need.DELIVER: f"Please take {job.what} to {whom}, from {job.from_where} to {job.to_where}",
+        Need.PROCURE_AND_DELIVER: f"Please buy {goods}{fetch} and take it to {whom}, {job.to_where}",
     }[job.need]
     if job.is_late:
         return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
-    start = f", start by {job.start_by}" if job.start_by else ", start now"
-    return f"{job.ref}: {doing}. Promised by {job.promised}{start}. {how}"
+    return f"{job.ref}: {doing}. Promised by {job.promised}, {job.start}. {how}"
 
 
 def part(job: Job, *, code: int, link: str, takes_replies: bool) -> Part:
     """What the same page says beside others in one text, with its own code."""
-    is_bought, is_brought = job.need is not Need.DELIVER, job.need is not Need.PROCURE
+    is_brought = job.need is not Need.PROCURE
+    what, shop = job.what, "" if job.need is Need.DELIVER else f"at {job.from_where}"
+    if job.further:
+        what, shop = f"{what} {shop}, {job.further}", ""
     return Part(
         ref=job.ref,
-        doing={Need.PROCURE: "buy", Need.DELIVER: "take", Need.PROCURE_AND_DELIVER: "buy and take"}[job.need],
-        what=job.what,
+        doing="take" if job.need is Need.DELIVER else "buy",
+        what=what,
+        shop=f"{shop}, the rest at {job.home}" if job.rest else shop,
+        then="take" if job.need is Need.PROCURE_AND_DELIVER else "",
         whom=f"{'to' if is_brought else 'for'} {job.for_whom}",
         reason=job.reason,
-        place=f"at {job.from_where}" if is_bought else job.to_where,
+        place=job.to_where if is_brought else "",
         by=f"late, was for {job.promised}" if job.is_late else f"by {job.promised}",
         code=code if takes_replies else None,
         link=link,

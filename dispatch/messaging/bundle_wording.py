@@ -13,17 +13,18 @@ MOST_PARTS = 8
 MORE = "..."
 # What is shortened and down to how many letters, in this order. Why it matters first, but not to nothing while
 # something else can go; what it is about keeps enough to know it by.
-ELASTIC = (("reason", 20), ("place", 0), ("what", 25), ("reason", 0), ("whom", 0), ("what", 15))
-NAMES = ("what", "whom", "reason", "place")
-WHOLE = frozenset({"whom", "place"})
+ELASTIC = (("reason", 20), ("place", 0), ("what", 25), ("shop", 0), ("reason", 0), ("whom", 0), ("what", 15))
+NAMES = ("what", "shop", "whom", "reason", "place")
+WHOLE = frozenset({"shop", "whom", "place"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What a page says of itself beside others: "K7Q2: take Physics 2 to Arjun (exam), 12 Park Road, by 18:40".
+    """What a page says of itself beside others: "K7Q2: take Physics 2 to Arjun (exam), 12 Park Road, by 18:40", or
+    "K7Q2: buy Physics 2 at City Books, take to Arjun (exam), 12 Park Road, by 18:40".
 
-    `doing` is "take", `whom` "to Arjun", `by` "by 18:40". `code` is None where phones can't answer; `link` is the
-    page's own.
+    `doing` is "buy", `shop` "at City Books", `then` "take", `whom` "to Arjun", `by` "by 18:40". `code` is None where
+    phones can't answer; `link` is the page's own.
     """
 
     ref: str
@@ -35,6 +36,8 @@ class Part:
     by: str
     code: int | None
     link: str
+    shop: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,13 @@ def _text(parts: Sequence[Part], shown: Sequence[dict[str, str]]) -> str:
 
 
 def _part(part: Part, shown: dict[str, str]) -> str:
-    whom = f" {shown['whom']}" if shown["whom"] else ""
+    doing, whom = part.doing, f" {shown['whom']}" if shown["whom"] else ""
+    if part.then and whom:
+        whom = f", {part.then}{whom}"
+    elif part.then:
+        doing = f"{doing} and {part.then}"
+    shop = f" {shown['shop']}" if shown["shop"] else ""
     why = f" ({shown['reason']})" if shown["reason"] not in {"", MORE} else ""
     place = f", {shown['place']}" if shown["place"] not in {"", MORE} else ""
     code = f": {part.code}A/{part.code}X" if part.code else ""
-    return f"{part.ref}: {part.doing} {shown['what'] or 'an order'}{whom}{why}{place}, {part.by}{code}."
+    return f"{part.ref}: {doing} {shown['what'] or 'an order'}{shop}{whom}{why}{place}, {part.by}{code}."

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..escalation.job import shops_for
 from ..escalation.rules import Need
+from ..escalation.shopping import stops_for
 from ..escalation.tables import Page
-from ..orders.rules import CLOSED, IN_HAND, Proof
+from ..orders.rules import CLOSED, Proof
 from ..orders.tables import Order
 from ..orders.wording import first_name
-from ..procurement.tables import Supplier
 
 MAPS = "https://www.google.com/maps/dir/?"
-MOST_SHOPS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +68,6 @@ def errand_of(session: Session, page_id: int, now: datetime) -> Errand:
 
 
 def _shops(session: Session, order: Order, now: datetime) -> list[Stop]:
-    if all(line.sourcing in IN_HAND for line in order.lines):
-        return []
-    names = shops_for(session, order, now)[:MOST_SHOPS]
-    found: Sequence[Supplier] = session.scalars(select(Supplier).where(Supplier.name.in_(names))).all()
     return [
         Stop(
             name=shop.name,
@@ -83,7 +75,7 @@ def _shops(session: Session, order: Order, now: datetime) -> list[Stop]:
             way=directions(shop.name, shop.lat, shop.lon),
             phone=shop.phone or "",
         )
-        for shop in sorted(found, key=lambda shop: names.index(shop.name))
+        for shop in stops_for(session, order, now)
     ]
 
 

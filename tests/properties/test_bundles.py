@@ -23,6 +23,8 @@ def parts(draw: st.DrawFn) -> Part:
     return Part(
         ref=draw(st.text(alphabet="ACDEFHJKLMNPQRTUVWXY3479", min_size=4, max_size=6)),
         doing=draw(st.sampled_from(["buy", "take", "buy and take"])),
+        shop=draw(SAID),
+        then=draw(st.sampled_from(["", "take"])),
         what=draw(SAID),
         whom=draw(SAID),
         reason=draw(SAID),

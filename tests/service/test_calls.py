@@ -621,7 +621,7 @@ def test_a_page_sends_nobody_to_a_shop_that_said_no(town: Town) -> None:
     ref = town.world.order("15:30", sku="physics-2")
     town.hear(ref, "no")
     town.world.tick()
-    town.world.phone("Ravi").expects(ref, "at Crossword and bring it")
+    town.world.phone("Ravi").expects(ref, "at Crossword for Arjun")
     town.world.ignore_rest()
 
 

@@ -10,6 +10,7 @@ import pytest
 from dispatch.escalation import wording
 from dispatch.escalation.rules import Need
 from dispatch.escalation.wording import Job
+from dispatch.messaging.bundle_wording import bundle
 from dispatch.messaging.reply_rules import ReplyKind, parse_reply
 from dispatch.messaging.wording import Encoding, segments
 
@@ -69,13 +70,46 @@ def test_what_lies_in_the_shop_is_fetched_and_not_bought() -> None:
     assert "buy Physics 2 at City Books, fetch the rest (3x Pencil) at Kala Books and take it to Arjun" in text
 
 
+def test_what_opens_later_is_not_to_be_started_now() -> None:
+    assert ", be there when it opens. Reply" in page(need=Need.PROCURE, start_by="", must_wait=True)
+    assert ", start by 18:40. Reply" in page(need=Need.PROCURE, must_wait=True)
+
+
+BUNDLED = {
+    (Need.DELIVER, ""): "K7Q2: take Physics 2 to Arjun (exam tomorrow), 12 Lake Road, by 19:30: 17A/17X.",
+    (Need.PROCURE, ""): "K7Q2: buy Physics 2 at City Books for Arjun (exam tomorrow), by 19:30: 17A/17X.",
+    (Need.PROCURE_AND_DELIVER, ""): (
+        "K7Q2: buy Physics 2 at City Books, take to Arjun (exam tomorrow), 12 Lake Road, by 19:30: 17A/17X."
+    ),
+    (Need.PROCURE_AND_DELIVER, "2x Pencil"): (
+        "K7Q2: buy Physics 2 at City Books, the rest at Kala Books, take to Arjun (exam tomorrow), 12 Lake Road, "
+        "by 19:30: 17A/17X."
+    ),
+}
+
+
+@pytest.mark.parametrize(("need", "rest"), BUNDLED)
+def test_beside_others_a_page_says_what_from_where_to_whom_and_where(need: Need, rest: str) -> None:
+    given = job(need=need, from_where="City Books", rest=rest, home="Kala Books")
+    other = job(ref="ABCD", what="Pen", reason="", to_where="3 Hill Road")
+    made = bundle([wording.part(each, code=17, link="x", takes_replies=True) for each in (given, other)])
+    assert made is not None
+    assert BUNDLED[need, rest] in made.text
+
+
+def test_beside_others_each_shop_stands_with_its_goods() -> None:
+    given = job(need=Need.PROCURE_AND_DELIVER, from_where="City Books", further="Atlas at Crossword")
+    part = wording.part(given, code=17, link=LINK, takes_replies=True)
+    assert (part.what, part.shop) == ("Physics 2 at City Books, Atlas at Crossword", "")
+
+
 def test_what_is_fetched_goes_before_a_name_does() -> None:
     text = page(need=Need.PROCURE_AND_DELIVER, rest=HINDI, from_where="City Books", home="Kala Books")
     assert "buy Physics 2 at City Books, fetch the rest at Kala Books and take it to Arjun (exam tomorrow)" in text
 
 
 FIELDS = ("reason", "what", "to_where", "for_whom", "from_where")
-ALL_FIELDS = (*FIELDS, "rest", "home")
+ALL_FIELDS = (*FIELDS, "further", "rest", "home")
 
 
 @pytest.mark.parametrize("need", Need)

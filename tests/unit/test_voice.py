@@ -60,6 +60,13 @@ def test_what_lies_in_the_shop_is_fetched_and_not_bought() -> None:
     assert "Please buy Physics 2 at City Books, fetch the rest at Kala Books, and take it to Arjun." in said
 
 
+def test_each_shop_is_said_with_its_goods() -> None:
+    given = job(need=Need.PROCURE, from_where="City Books", further="Atlas at Crossword", start_by="", must_wait=True)
+    said = " ".join(voice.question(given, shop="Kala Books"))
+    assert "Please buy Physics 2 at City Books, Atlas at Crossword, for Arjun, and bring it to the shop." in said
+    assert "Be there when it opens." in said
+
+
 def test_a_question_without_a_reason_or_a_start_has_no_hole() -> None:
     said = " ".join(voice.question(job(reason="", start_by="", what="📚", for_whom="", from_where=""), shop="🏪"))
     assert said == (
