@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..orders.rules import IN_HAND, Status
 from ..staff.rules import Person
-from . import wording
+from . import plan_wording, wording
 from .known import Facts, Slot
 from .rules import Bound, Option, Plan, Said, Step, Task, Window, Words, in_words, last_starts
 from .slots import place, slots_of
@@ -104,11 +104,11 @@ def _going(view: View, slot: Slot, now: datetime) -> Advice:
     facts, who = view.facts, _name(view.facts, slot.staff_id)
     since = view.local(now)(slot.start_by)
     if facts.status is Status.OUT_FOR_DELIVERY:
-        words = wording.has_left(who, since)
+        words = plan_wording.has_left(who, since)
     elif slot.line is not None:
-        words = wording.is_out(who, facts.lines[slot.line].title, since)
+        words = plan_wording.is_out(who, facts.lines[slot.line].title, since)
     else:
-        words = wording.has_taken_it(who)
+        words = plan_wording.has_taken_it(who)
     return Advice(
         step=DOING[slot.task],
         text=f"{words}.",
@@ -121,7 +121,7 @@ def _going(view: View, slot: Slot, now: datetime) -> Advice:
 
 def _hopeless(view: View, step: Step) -> Advice:
     pinned = view.facts.pinned(step.task) if step.task else None
-    words = wording.nobody_in_time(step.task)
+    words = plan_wording.nobody_in_time(step.task)
     return Advice(
         step=DOING[step.task],
         text=f"{words[:1].upper()}{words[1:]}.",
@@ -149,16 +149,16 @@ def _steps(view: View, plan: Plan, now: datetime) -> Iterator[Advice]:
         soonest = soonest._replace(opens=soonest.opens or why)
         yield _advice(view, step, starts, soonest, now)
         # Whatever packing waits for keeps it here; packing itself only when it could begin now.
-        at, why = soonest.end, soonest.opens or Said(wording.is_packed, (soonest.end,))
+        at, why = soonest.end, soonest.opens or Said(plan_wording.is_packed, (soonest.end,))
 
 
 def _here(facts: Facts, step: Step, at: datetime) -> Words:
     """Goods are awaited."""
     if step.line is None:
-        return Said(wording.nobody_before, (at,))
+        return Said(plan_wording.nobody_before, (at,))
     line = facts.lines[step.line]
     is_known = line.sourcing in IN_HAND or line.ready_at == at
-    return Said(wording.arrives if is_known else wording.is_here, (line.title, at))
+    return Said(wording.arrives if is_known else plan_wording.is_here, (line.title, at))
 
 
 def _soonest(view: View, step: Step, starts: Starts, at: datetime) -> _Soonest | None:
@@ -183,7 +183,7 @@ def _opens(view: View, step: Step, option: Option, window: Window) -> Words:
     """What a window waits for: a shop's hours, or somebody's way back, pause or shift."""
     facts, at = view.facts, window.start
     if step.task is None and any(span.start == at for span in facts.branch_open):
-        return Said(wording.shop_opens, ("", at))
+        return Said(plan_wording.shop_opens, ("", at))
     person = next((person for person in facts.people if person.id == window.staff_id), None)
     words = _comes(facts, person, at) if person else None
     if words:
@@ -192,19 +192,19 @@ def _opens(view: View, step: Step, option: Option, window: Window) -> Words:
     openings = [(span.start, shop.name) for shop in shops for span in shop.open if span.start >= at]
     if openings:
         start, name = min(openings)
-        return Said(wording.shop_opens, (name, start))
-    return Said(wording.nobody_before, (at,))
+        return Said(plan_wording.shop_opens, (name, start))
+    return Said(plan_wording.nobody_before, (at,))
 
 
 def _comes(facts: Facts, person: Person, at: datetime) -> Words | None:
     """Why somebody is free from then on, and not before."""
     busy = next((busy for busy in facts.busy if busy.staff_id == person.id and busy.end == at), None)
     if busy:
-        return Said(wording.is_back, (person.name, busy.ref, at))
+        return Said(plan_wording.is_back, (person.name, busy.ref, at))
     if any(pause.end == at for pause in person.pauses):
-        return Said(wording.pause_ends, (person.name, at))
+        return Said(plan_wording.pause_ends, (person.name, at))
     if any(shift.start == at for shift in person.shifts):
-        return Said(wording.shift_begins, (person.name, at))
+        return Said(plan_wording.shift_begins, (person.name, at))
     return None
 
 
@@ -217,14 +217,14 @@ def _advice(view: View, step: Step, starts: Starts, soonest: _Soonest, now: date
     by = local(bound.at) if bound else ""
     who = _name(facts, staff_id)
     words = {
-        Doing.PROCURE: wording.goes_by(who, title, supplier, by),
-        Doing.PACK: wording.packed_by(by),
-        Doing.DELIVER: wording.leaves_by(who, by),
+        Doing.PROCURE: plan_wording.goes_by(who, title, supplier, by),
+        Doing.PACK: plan_wording.packed_by(by),
+        Doing.DELIVER: plan_wording.leaves_by(who, by),
     }[DOING[step.task]]
-    why = in_words(soonest.opens, local) if soonest.opens else wording.could_be_now(step.task)
+    why = in_words(soonest.opens, local) if soonest.opens else plan_wording.could_be_now(step.task)
     return Advice(
         step=DOING[step.task],
-        text=wording.not_sooner(words, why, is_free=not soonest.opens),
+        text=plan_wording.not_sooner(words, why, is_free=not soonest.opens),
         staff_id=staff_id,
         supplier=supplier,
         line=step.line,

@@ -14,7 +14,7 @@ from ..staff.rules import Person, Role, Skill
 from . import wording
 from .estimates import Spread
 from .known import Busy, Facts, seconds
-from .rules import ClockName, Said, Task, Window
+from .rules import ClockName, Said, Task, Window, Words
 
 SKILL_OF = {Task.PROCURE: Skill.PROCURE, Task.DELIVER: Skill.DELIVER}
 TASK_OF = {skill: task for task, skill in SKILL_OF.items()}
@@ -161,10 +161,15 @@ def window_of(leave: Leave, length: timedelta) -> Window:
         return Window(start, end, ClockName.SHIFT_END, "")
     until = joined if joined is not None and end == joined.start else task
     if until is None or end == home - length:
-        words = Said(wording.shift_ends, (person.name, home))
-        return Window(start, end, ClockName.SHIFT_END, words, staff_id=person.id)
+        return Window(start, end, ClockName.SHIFT_END, _goes(person, home), staff_id=person.id)
     words = Said(wording.is_needed, (person.name, until.ref, until.task, until.start))
     return Window(start, end, ClockName.NOBODY_AVAILABLE, words, staff_id=person.id)
+
+
+def _goes(person: Person, at: datetime) -> Words:
+    """Why somebody can be counted on no longer: a pause has another end than a shift."""
+    until = person.paused_until(at)
+    return Said(wording.is_paused, (person.name, until)) if until else Said(wording.shift_ends, (person.name, at))
 
 
 def _pieces(span: Span, person: Person, tasks: Sequence[Busy], stop: str) -> Iterator[Free]:

@@ -80,6 +80,10 @@ class Person:
         """Whether they asked to be left alone just now."""
         return any(pause.start <= now < pause.end for pause in self.pauses)
 
+    def paused_until(self, at: datetime) -> datetime | None:
+        """When the pause ends that they are in, or that begins at that instant; None when they are in none."""
+        return max((pause.end for pause in self.pauses if pause.start <= at < pause.end), default=None)
+
     def is_available(self, now: datetime) -> bool:
         """On a shift, not paused, reachable: at this instant."""
         return any(span.start <= now < span.end for span in self.windows())

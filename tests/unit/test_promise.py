@@ -123,6 +123,15 @@ def test_which_clock_binds(changes: dict[str, Any], act_by: str, clock: ClockNam
     assert f"it had to start by {act_by}" in past.message or past.clock is not clock
 
 
+def test_a_pause_is_not_the_end_of_a_shift() -> None:
+    paused = somebody(1, Role.RIDER, pauses=(Span(at("16:00"), at("17:35")),))
+    result = assess(facts(status=Status.READY, promised_by=at("18:00"), people=(paused,)), at("16:30"))
+    assert result.message == "P1 is paused until 17:35: it had to start by 15:25."
+    # Back at 17:35 there is time again for a later promise: the shift binds.
+    late = assess(facts(status=Status.READY, promised_by=at("19:30"), people=(paused,)), at("16:30"))
+    assert late.message == "P1's shift ends at 19:00: start by 18:25."
+
+
 @pytest.mark.parametrize(
     ("changes", "clock", "why"),
     [
