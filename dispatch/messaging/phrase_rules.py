@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from .wording import Encoding, plain, segments
+from .wording import Encoding, plain, segments, without_signs
 
 MOST_SEGMENTS = 2
 LONGEST = 500
@@ -18,6 +18,7 @@ CUT = 4
 GAP = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 TWO_DOTS, DOTS = re.compile(r"(?<!\.)\.\.(?!\.)"), re.compile(r"\.{4,}")
+ENDED_TWICE = re.compile(r"(?<=[?!।])\.(?!\.)|(?<=[.?!।])।")
 
 
 # What goes into a gap: one piece, or several choices that are numbered.
@@ -56,13 +57,15 @@ class Tone(enum.StrEnum):
 class Gap:
     """Something that a phrase may say. `sample` is a long one; what `can_shrink` is cut when the text is too long.
 
-    What `matters` is cut after all else. `otherwise` stands there, outside [ ], when there is nothing to say.
+    What `matters` is cut after all else. `frame`: the sentence around it, never cut, whose {} it takes. `otherwise`
+    stands there, outside [ ], when there is nothing to say.
     """
 
     meaning: str
     sample: Part
     can_shrink: bool = False
     matters: bool = False
+    frame: Mapping[Language, str] = field(default_factory=dict)
     otherwise: Mapping[Language, str] = field(default_factory=dict)
     hindi: str = ""
 
@@ -119,8 +122,8 @@ def fill(text: str, parts: Mapping[str, str], otherwise: Mapping[str, str] | Non
 
 
 def tidy(text: str) -> str:
-    """One full stop where a title brings its own ("2nd ed.."); three dots stay three."""
-    return DOTS.sub("...", TWO_DOTS.sub(".", text))
+    """One end where a title brings its own ("2nd ed..", "Who Moved My Cheese?."); three dots stay three."""
+    return ENDED_TWICE.sub("", DOTS.sub("...", TWO_DOTS.sub(".", text)))
 
 
 def numbered(titles: Sequence[str]) -> str:
@@ -131,38 +134,86 @@ def numbered(titles: Sequence[str]) -> str:
 def compose(phrase: Phrase, wordings: Sequence[Wording], parts: Mapping[str, Part]) -> str:
     """The first of several wordings that can be made to fit two segments, the shop's own first.
 
-    What can shrink loses its end, the longest part first, those in a script that more than halves what fits before
-    others. Links, times and numbers stay whole. Where nothing fits it is the shortest of all.
+    One sign that GSM-7 has no room for more than halves what fits: of a wording that has none itself, emojis go before
+    anything is cut. What can shrink loses its end, the longest part first, of such a wording those in another script
+    before others. Links, times and numbers stay whole. Where nothing fits it is the shortest of all.
     """
-    fitted = [_fitted(phrase, language, text, parts) for language, text in wordings]
-    fits = (text for text in fitted if segments(text).count <= MOST_SEGMENTS)
-    return next(fits, min(fitted, key=lambda text: segments(text).units))
+    drafts = [_fitted(phrase, language, text, parts) for language, text in wordings]
+    fits = (draft.said() for draft in drafts if not draft.is_too_long and not draft.has_holes)
+    return next(fits, min((draft.said() for draft in drafts), key=lambda text: segments(text).units))
 
 
-def _fitted(phrase: Phrase, language: Language, text: str, parts: Mapping[str, Part]) -> str:
+@dataclass(frozen=True)
+class _Draft:
+    """A wording with what is left of each piece."""
+
+    phrase: Phrase
+    language: Language
+    text: str
+    shown: dict[str, list[str]]
+    lists: Set[str]
+
+    def said(self) -> str:
+        """The text as it would be sent."""
+        said = {name: numbered(these) if name in self.lists else these[0] for name, these in self.shown.items()}
+        framed = {name: self._frame(name).format(one) if one else "" for name, one in said.items()}
+        return fill(self.text, framed, self._otherwise())
+
+    def _frame(self, name: str) -> str:
+        return self.phrase.gaps[name].frame.get(self.language, "{}")
+
+    def _otherwise(self) -> dict[str, str]:
+        return {name: gap.otherwise.get(self.language, "") for name, gap in self.phrase.gaps.items()}
+
+    @property
+    def is_too_long(self) -> bool:
+        return segments(self.said()).count > MOST_SEGMENTS
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether nothing is left of a piece that it names outside [ ]: "Dear , ..."."""
+        bare, otherwise = GAP.findall(OPTIONAL.sub("", self.text)), self._otherwise()
+        return any(not any(self.shown.get(name, [])) and not otherwise.get(name) for name in bare)
+
+    @property
+    def is_gsm(self) -> bool:
+        """Whether its own words travel as GSM-7."""
+        return segments(GAP.sub("", self.text)).encoding is Encoding.GSM7
+
+    def pieces(self) -> list[tuple[str, int]]:
+        """What can be cut, by the gap's name and the piece's number."""
+        elastic = [name for name in self.shown if self.phrase.gaps[name].can_shrink]
+        return [(name, n) for name in elastic for n, one in enumerate(self.shown[name]) if one]
+
+    def longest(self) -> tuple[str, int] | None:
+        """Which piece is cut next, if any can be."""
+        elastic = self.pieces()
+        costly = [at for at in elastic if segments(self[at]).encoding is Encoding.UCS2] if self.is_gsm else []
+        # Cutting others helps little while one of these is left, even if it is the one that matters.
+        these = costly or elastic
+        others = [at for at in these if not self.phrase.gaps[at[0]].matters]
+        return max(others or these, key=lambda at: len(self[at]), default=None)
+
+    def __getitem__(self, at: tuple[str, int]) -> str:
+        return self.shown[at[0]][at[1]]
+
+    def __setitem__(self, at: tuple[str, int], piece: str) -> None:
+        self.shown[at[0]][at[1]] = piece
+
+
+def _fitted(phrase: Phrase, language: Language, text: str, parts: Mapping[str, Part]) -> _Draft:
     used = set(GAP.findall(text))
     shown = {name: _pieces(phrase, name, part) for name, part in parts.items() if name in used}
     lists = {name for name, part in parts.items() if not isinstance(part, str)}
-    otherwise = {name: gap.otherwise.get(language, "") for name, gap in phrase.gaps.items()}
-
-    def filled() -> str:
-        said = {name: numbered(these) if name in lists else these[0] for name, these in shown.items()}
-        return fill(text, said, otherwise)
-
-    while segments(filled()).count > MOST_SEGMENTS and (at := _longest(phrase, shown)):
-        name, n = at
-        cut = shown[name][n].removesuffix("...").rstrip()[:-CUT]
+    draft = _Draft(phrase, language, text, shown, lists)
+    if draft.is_gsm and draft.is_too_long:
+        for at in draft.pieces():
+            draft[at] = without_signs(draft[at])
+    while draft.is_too_long and (longest := draft.longest()):
+        cut = draft[longest].removesuffix("...").rstrip()[:-CUT]
         # Two letters and dots say less than nothing.
-        shown[name][n] = f"{cut}..." if len(cut) >= CUT else ""
-    return filled()
-
-
-def _longest(phrase: Phrase, shown: Mapping[str, list[str]]) -> tuple[str, int] | None:
-    """Which piece is cut next, if any can be: by its gap's name and its number."""
-    elastic = [(name, n) for name in shown if phrase.gaps[name].can_shrink for n, one in enumerate(shown[name]) if one]
-    others = [at for at in elastic if not phrase.gaps[at[0]].matters] or elastic
-    costly = [at for at in others if segments(shown[at[0]][at[1]]).encoding is Encoding.UCS2]
-    return max(costly or others, key=lambda at: len(shown[at[0]][at[1]]), default=None)
+        draft[longest] = f"{cut}..." if len(cut) >= CUT else ""
+    return draft
 
 
 def _pieces(phrase: Phrase, name: str, part: Part) -> list[str]:
@@ -226,4 +277,5 @@ def _length_complaints(phrase: Phrase, language: Language, text: str) -> list[st
 
 def preview(phrase: Phrase, language: Language, text: str) -> str:
     """The text with the samples in its gaps, as it would be sent; an unknown gap is empty."""
-    return _fitted(phrase, language, text, {name: gap.sample_in(language) for name, gap in phrase.gaps.items()})
+    samples = {name: gap.sample_in(language) for name, gap in phrase.gaps.items()}
+    return _fitted(phrase, language, text, samples).said()

@@ -72,6 +72,15 @@ def plain(text: str) -> str:
     return " ".join(line.split())
 
 
+def without_signs(text: str) -> str:
+    """One line without the signs that GSM-7 has no room for, as emojis; as it is where letters or figures would go."""
+    costly = {char for char in text if char not in GSM7 and char not in GSM7_DOUBLE}
+    if any(unicodedata.category(char)[0] in "LN" for char in costly):
+        return text
+    kept = " ".join("".join(" " if char in costly else char for char in text).split())
+    return re.sub(r" +(?=[.,!?;:])", "", kept) if any(char.isalnum() for char in kept) else ""
+
+
 def _likeness(char: str) -> str:
     category = unicodedata.category(char)
     if category in {"Cc", "Zl", "Zp", "Zs"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..messaging.phrase_rules import MOST_SEGMENTS, numbered, tidy
-from ..messaging.wording import Encoding, plain, segments
+from ..messaging.wording import Encoding, plain, segments, without_signs
 from .substitution_rules import numbers_written
 
 CUT = 8
@@ -16,10 +16,13 @@ THING, IT, ONE = "what you ordered", "what you chose", "one"
 def fitted(make: Callable[..., str], *parts: str) -> str:
     """A text of `make(*parts)` that takes two segments at most: the longest part is shortened first.
 
-    One word in a script that needs UCS-2 more than halves what fits: then the parts in it are shortened before others.
+    One word in a script that needs UCS-2 more than halves what fits: then emojis go first, and the parts in such a
+    script are shortened before others.
     `make` says something sensible for a part of which nothing is left.
     """
     shown = [plain(part) for part in parts]
+    if segments(make(*shown)).count > MOST_SEGMENTS:
+        shown = [without_signs(part) for part in shown]
     while segments(make(*shown)).count > MOST_SEGMENTS and any(shown):
         costly = [n for n, part in enumerate(shown) if segments(part).encoding is Encoding.UCS2]
         longest = max(costly or range(len(shown)), key=lambda n: len(shown[n]))

@@ -13,10 +13,10 @@ SIGNED = Gap(
 )
 EFFECT = Gap(
     meaning="what it means for them: why they needed it, in their words",
-    sample="You had told us what it is for: exam tomorrow.",
-    hindi="आपको यह चाहिए था: exam tomorrow।",
+    sample="exam tomorrow",
     can_shrink=True,
     matters=True,
+    frame={EN: "You had told us what it is for: {}.", HI: "आपको यह चाहिए था: {}।"},
     otherwise={EN: "You were counting on it.", HI: "आपको हम पर भरोसा था।"},
 )
 CAME = Gap(meaning="when it came after all, like 20:40", sample="24 Nov 20:40")

@@ -22,7 +22,6 @@ NEVER_AGAIN = re.compile(
     re.IGNORECASE,
 )
 EN, HI = Language.EN, Language.HI
-EFFECT = {EN: "You had told us what it is for: {reason}", HI: "आपको यह चाहिए था: {reason}"}
 WHEN, SOON = {EN: "by {by}", HI: "{by} तक"}, {EN: "as soon as we can", HI: "जल्द से जल्द"}
 GOOD_REPLY = {EN: "Reply YES, or NO and what is missing", HI: "जवाब दें YES, या NO और क्या कमी है"}
 TELL_US = {EN: "Tell us here", HI: "यहाँ बताएँ"}
@@ -60,12 +59,11 @@ def signature(signed: str, shop: str) -> str:
 
 def apology(told: Told, language: Language = Language.EN) -> Said:
     """Sorry, once: what we promised, what that does to this customer, and who says so."""
-    effect = EFFECT[language].format(reason=_ended(told.reason, language)) if told.reason else ""
     parts = {
         **_all(told),
         "wrong": _ended(told.wrong, language) if told.wrong else "",
         "came": told.came,
-        "effect": effect,
+        "effect": told.reason,
     }
     return Said(_failed(told), parts)
 

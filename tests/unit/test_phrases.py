@@ -125,6 +125,73 @@ def test_two_segments_at_most_and_the_link_whole(name: str, what: str) -> None:
     assert said.endswith(LINK)
 
 
+ALL_OF_IT = {"name": "Arjun", "shop": "Kala Books", "what": "Physics 2", "promised": "15:30", "link": LINK}
+SORRY = {**ALL_OF_IT, "signed": "Maya, Kala Books"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "effect"),
+    [
+        ("exam tomorrow 🙏", "You had told us what it is for: exam tomorrow."),
+        ("exam ❤️ tomorrow 🙏!", "You had told us what it is for: exam tomorrow!"),
+        ("कल परीक्षा है", "You were counting on it."),
+        ("🙏", "You were counting on it."),
+        ("", "You were counting on it."),
+    ],
+)
+def test_one_emoji_or_another_script_costs_nothing_else(reason: str, effect: str) -> None:
+    said = compose(recovery.BROKEN, recovery.BROKEN.ours(Language.EN), {**SORRY, "effect": reason})
+    assert said == (
+        f"Hello Arjun, we promised you Physics 2 by 15:30, and it is not with you. {effect} "
+        "We are sorry that we let you down. Maya, Kala Books"
+    )
+
+
+def test_a_long_reason_loses_its_end_and_never_the_sentence_around_it() -> None:
+    own = [(Language.EN, "Sorry, {name}. {effect}")]
+    said = compose(recovery.BROKEN, own, {**SORRY, "effect": "कल परीक्षा है " * 20})
+    assert said.startswith("Sorry, Arjun. You had told us what it is for: कल परीक्षा है")
+    assert said.endswith("...")
+    hindi = recovery.BROKEN.ours(Language.HI)[:1]
+    assert compose(recovery.BROKEN, hindi, {**SORRY, "effect": "कल परीक्षा है।"}).count("।") == 3
+
+
+@pytest.mark.parametrize("what", ["Physics 2 📚", "Physics 2"])
+def test_a_confirmation_keeps_what_was_ordered_for_an_emoji(what: str) -> None:
+    said = compose(customers.CONFIRMED, customers.CONFIRMED.ours(Language.EN), {**ALL_OF_IT, "what": what})
+    assert "Hello Arjun, Kala Books has your order: Physics 2. You will" in said
+
+
+def test_where_it_fits_an_emoji_stays() -> None:
+    said = compose(NEWS, [(Language.EN, "News of {what}: {link}")], {"what": "Physics 2 📚", "link": "L"})
+    assert said == "News of Physics 2 📚: L"
+
+
+def test_no_greeting_leaves_without_a_name_in_it() -> None:
+    own = (Language.EN, "Dear {name}, your {what} comes by {promised}: {link}")
+    ours = customers.CONFIRMED.ours(Language.EN)
+    said = compose(customers.CONFIRMED, [own, *ours], {**ALL_OF_IT, "name": "अर्जुन", "what": "Physics " * 30})
+    assert said.startswith("Hello, Kala Books has your order: Physics")
+    assert compose(customers.CONFIRMED, [own, *ours], ALL_OF_IT).startswith("Dear Arjun, your Physics 2 comes by")
+
+
+@pytest.mark.parametrize(
+    ("what", "ends"),
+    [
+        ("Who Moved My Cheese?", "Cheese? You"),
+        ("Oh!", "Oh! You"),
+        ("Maths, 2nd ed.", "ed. You"),
+        ("So?...", "So?... You"),
+    ],
+)
+def test_a_title_that_ends_a_sentence_ends_it(what: str, ends: str) -> None:
+    said = compose(customers.CONFIRMED, customers.CONFIRMED.ours(Language.EN), {**ALL_OF_IT, "what": what})
+    assert ends in said
+    hindi = compose(customers.CONFIRMED, customers.CONFIRMED.ours(Language.HI), {**ALL_OF_IT, "what": what})
+    assert ends.split()[0] in hindi
+    assert "?।" not in hindi
+
+
 def test_a_wording_that_can_not_be_made_to_fit_gives_way_to_ours() -> None:
     long = "b" * 320 + "{link}"
     assert compose(NEWS, [(Language.EN, long), (Language.EN, "Look: {link}")], {"link": LINK}) == f"Look: {LINK}"
