@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -25,5 +27,16 @@ def counted_promise(session: Session, order: Order) -> Promise:
 
     A new time that nobody has agreed with them breaks the old promise all the same.
     """
+    return _counted(session, order)[0]
+
+
+def broken_promise(session: Session, order: Order, at: datetime) -> Promise:
+    """The promise that is broken at this instant: the last that counted and had passed, else the one that counts."""
+    counted = _counted(session, order)
+    return next((row for row in counted if row.promised_by < at), counted[0])
+
+
+def _counted(session: Session, order: Order) -> list[Promise]:
+    """What the customer has counted on, the newest first."""
     rows = session.scalars(select(Promise).where(Promise.order_id == order.id).order_by(Promise.number)).all()
-    return next((row for row in reversed(rows) if row.is_agreed), rows[0])
+    return [*(row for row in reversed(rows[1:]) if row.is_agreed), rows[0]]

@@ -16,8 +16,8 @@ from ..messaging.phrase_rules import Language, Said
 from ..messaging.rules import Channel, Kind, takes_replies
 from ..messaging.service import Draft, enqueue, withdraw
 from ..orders.service import record
-from ..orders.tables import Order
-from ..orders.telling import language, worded
+from ..orders.tables import Order, Promise
+from ..orders.telling import broken_promise, counted_promise, language, worded
 from ..orders.wording import first_name, things
 from ..staff.rules import Role
 from ..staff.tables import Staff
@@ -130,7 +130,7 @@ class Case:
             shop=branch.name,
             name=first_name(order.customer_name).strip(),
             what=things(order.lines),
-            promised=self.local(order.first_promised_by),
+            promised=self.local(self._promise.promised_by),
             link=self.links.tracking(order.id) if self.links else "",
             cause=recovery.cause,
             reason=order.reason or "",
@@ -141,6 +141,14 @@ class Case:
             goodwill=recovery.goodwill or "",
             takes_replies=takes_replies(country_prefix(phone)),
         )
+
+    @property
+    def _promise(self) -> Promise:
+        """The promise that the customer counted on: the one that is broken, while there is time left the one that will
+        be."""
+        if self.recovery.cause is Cause.LATE:
+            return counted_promise(self.session, self.order)
+        return broken_promise(self.session, self.order, self.order.delivered_at or self.now)
 
     @property
     def language(self) -> Language:

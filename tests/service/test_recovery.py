@@ -319,6 +319,38 @@ def test_a_later_time_counts_only_when_the_customer_agreed(shop: World) -> None:
     assert "agreed to a later time" in why
 
 
+def on_the_way_with_another_promise(shop: World, name: str, *, minutes: float, agreed: bool = True) -> str:
+    """An order that was first promised within 4 hours, and then by another time."""
+    ref = shop.order(minutes=240, customer_name=name)
+    shop.procure(ref, "bought")
+    promised_by = shop.now + timedelta(minutes=minutes)
+    shop.change(ref, promised_by=promised_by, why="they asked", agreed=agreed)
+    shop.move(ref, "pack")
+    shop.move(ref, "hand_over", staff_id=shop.people["Ravi"])
+    return ref
+
+
+@pytest.mark.parametrize(
+    ("minutes", "agreed", "promised"), [(120, True, "16:00"), (300, True, "19:00"), (300, False, "18:00")]
+)
+def test_the_apology_names_the_promise_that_they_counted_on(
+    shop: World, minutes: float, agreed: bool, promised: str
+) -> None:
+    on_the_way_with_another_promise(shop, ARJUN, minutes=minutes, agreed=agreed)
+    shop.advance(to=promised)
+    shop.phone(ARJUN).expects("is on the way").expects("has your order").expects_nothing()
+    shop.advance(minutes=11)
+    shop.phone(ARJUN).expects(f"we promised you Physics 2 by {promised}, and it is not with you")
+
+
+def test_a_time_they_agreed_to_after_it_broke_is_not_the_one_that_broke(shop: World) -> None:
+    ref = on_the_way_with_another_promise(shop, ARJUN, minutes=120)
+    shop.advance(to="16:05")
+    shop.change(ref, promised_by=shop.at("17:00"), why="they will wait", agreed=True)
+    shop.advance(to="16:11")
+    shop.phone(ARJUN).expects("we promised you Physics 2 by 16:00, and it is not with you")
+
+
 # --- by hand ---------------------------------------------------------------------------------------------------------
 
 
