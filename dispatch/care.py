@@ -21,6 +21,7 @@ from .orders.tables import Order
 from .promise.looks import Care, Look
 from .recovery import answers as recovery_answers
 from .recovery import watching
+from .recovery.case import has_failed
 
 
 def at_each_look(links: Links) -> Care:
@@ -28,7 +29,7 @@ def at_each_look(links: Links) -> Care:
 
     def care(session: Session, order: Order, look: Look | None, now: datetime, /) -> datetime | None:
         looks = (
-            heads_up.consider(session, order, look, now, links=links),
+            heads_up.consider(session, order, look, now, links=links, has_failed=lambda: has_failed(session, order.id)),
             watching.consider(session, order, look, now, links=links),
         )
         return min((at for at in looks if at), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,10 +33,20 @@ from .tables import HeadsUp
 AFTER_CONFIRMED = timedelta(seconds=3)
 
 
-def consider(session: Session, order: Order, look: Look | None, now: datetime, *, links: Links) -> datetime | None:
+def consider(
+    session: Session,
+    order: Order,
+    look: Look | None,
+    now: datetime,
+    *,
+    links: Links,
+    has_failed: Callable[[], bool] = lambda: False,
+) -> datetime | None:
     """Tell the customer when it is time to; when to look again, if for that alone.
 
     `look`: what the clock found, None for an order that is closed: then a heads-up that has not left is taken back.
+    `has_failed`: whether a promise of it is broken already. Then it is on the case to speak: a fix that is offered, and
+    a warning against it, must not come together.
     The caller holds the order's lock; the key of the row is the guard for whoever does not.
     """
     if look is None:
@@ -48,7 +59,8 @@ def consider(session: Session, order: Order, look: Look | None, now: datetime, *
         return None
     if at > now:
         return at
-    _tell(session, order, look, now, links=links)
+    if not has_failed():
+        _tell(session, order, look, now, links=links)
     return None
 
 

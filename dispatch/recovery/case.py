@@ -21,7 +21,7 @@ from ..orders.telling import broken_promise, counted_promise, language, worded
 from ..orders.wording import first_name, things
 from ..staff.rules import Role
 from ..staff.tables import Staff
-from .rules import LIVE, Cause, Fact, Stage, Step, next_stage, next_step_at
+from .rules import LIVE, UNHEARD, Cause, Fact, Stage, Step, next_stage, next_step_at
 from .tables import Recovery, RecoveryStep
 from .wording import Told
 
@@ -171,6 +171,14 @@ def signer(session: Session, branch_id: int) -> str:
     rows = session.execute(query.order_by(Staff.id)).all()
     best = min(rows, key=lambda row: row.role is not Role.MANAGER, default=None)
     return first_name(best.name).strip() if best else ""
+
+
+def has_failed(session: Session, order_id: int) -> bool:
+    """Whether a promise of this order is broken, or somebody has said sorry for it: danger is no news any more."""
+    recovery = live_case(session, order_id)
+    if recovery is None or recovery.cause is Cause.COMPLAINT:
+        return False
+    return recovery.cause is Cause.BROKEN or recovery.stage not in UNHEARD
 
 
 def live_case(session: Session, order_id: int) -> Recovery | None:

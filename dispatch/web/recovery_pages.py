@@ -21,7 +21,7 @@ from .auth import current_runtime as runtime
 from .forms import local_instant, number
 from .order_pages import save, text
 from .order_view import Place
-from .recovery_view import DEEDS, MOST, allowed_words, closed_cases, open_cases, stamp
+from .recovery_view import DEEDS, MOST, allowed_words, closed_cases, danger_of_fix, open_cases, stamp
 from .sessions import me, now, signed_in
 from .tables import Access
 
@@ -96,6 +96,10 @@ def go_on(ref: str, recovery_id: int) -> ResponseReturnValue:
         taken = _taken(session, ref, form)
         _check_unchanged(session, ref, recovery_id)
         _take(session, recovery_id, taken, form)
+        order = find_order(session, ref)
+        if taken.by_at == order.promised_by:
+            # The fix is the new promise: whoever gave its time can still do something about it.
+            return f"{SAID[form]} {danger_of_fix(session, order, Place(timezone=order.branch.timezone, now=now()))}"
         return SAID[form]
 
     return save(ref, work, place=PLACE)

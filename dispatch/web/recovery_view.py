@@ -16,6 +16,8 @@ from ..messaging.reachable import why_unreachable
 from ..messaging.rules import Channel
 from ..orders.rules import CLOSED
 from ..orders.tables import Order
+from ..promise.rules import IN_DANGER
+from ..promise.tables import Watch
 from ..recovery import wording
 from ..recovery.case import CLOCK, Case
 from ..recovery.endings import Ending
@@ -207,6 +209,15 @@ def _forms(one: Case, shape: Mapping[str, Any]) -> dict[str, Any]:
         "is_new_promise": recovery.cause is not Cause.COMPLAINT and order.status not in CLOSED,
         "goodwills": [(fault.value, FAULTS[fault], suggestions(fault, size)) for fault in Fault],
     }
+
+
+def danger_of_fix(session: Session, order: Order, place: Place) -> str:
+    """What the clock says against the time of a fix that was just offered; empty when it can be kept."""
+    watch = session.get(Watch, order.id)
+    if order.status in CLOSED or watch is None or watch.level not in IN_DANGER:
+        return ""
+    likely = f" It will likely be there {place.long(watch.projected_at)}." if watch.projected_at else ""
+    return f"But the clock says that {place.long(order.promised_by)} is at risk: {watch.message}{likely}"
 
 
 def stamp(recovery: Recovery) -> str:

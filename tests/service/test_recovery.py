@@ -351,6 +351,22 @@ def test_a_time_they_agreed_to_after_it_broke_is_not_the_one_that_broke(shop: Wo
     shop.phone(ARJUN).expects("we promised you Physics 2 by 16:00, and it is not with you")
 
 
+def test_a_fix_and_a_warning_against_it_never_come_together(shop: World) -> None:
+    ref = shop.order(minutes=100)
+    shop.procure(ref, "bought")
+    shop.change(ref, promised_by=shop.now + timedelta(minutes=300), why="the supplier is late")
+    shop.advance(minutes=112)
+    shop.phone(ARJUN).expects("has your order").expects("We are sorry")
+    shop.pause("Ravi", minutes=100)
+    take(shop, ref, "offer_fix", by_at=shop.at("16:40"))
+    shop.tick()
+    assert shop.level(ref) == "at_risk"
+    shop.phone(ARJUN).expects("you will have Physics 2 by 16:40").expects_nothing()
+    shop.advance(to="16:41")
+    shop.phone(ARJUN).expects_nothing()
+    assert case(shop, ref)["stage"] == "empathised"
+
+
 # --- by hand ---------------------------------------------------------------------------------------------------------
 
 

@@ -115,6 +115,15 @@ def test_from_sorry_to_how_it_ended(desk: Desk, ref: str) -> None:
     assert "They say it is not good" in shown
 
 
+@pytest.mark.parametrize(("by", "is_at_risk"), [("2026-11-24T14:35", True), ("2026-11-24T20:30", False)])
+def test_whoever_offers_a_fix_reads_that_the_clock_doubts_it(desk: Desk, ref: str, by: str, is_at_risk: bool) -> None:
+    step(desk, ref, "empathise", empathise_text="We are sorry.")
+    step(desk, ref, "offer_fix", offer_fix_by=by, fault="ours")
+    shown = page(desk, ref)
+    assert "The fix is offered." in shown
+    assert (f"But the clock says that today {by[-5:]} is at risk:" in shown) is is_at_risk
+
+
 def test_a_fix_before_sorry_is_not_offered_and_a_forged_one_says_what_is_allowed(desk: Desk, ref: str) -> None:
     before = len(texts(desk))
     shown = page(desk, ref)
