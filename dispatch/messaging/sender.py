@@ -72,15 +72,16 @@ def release(
     texts = claim(session, now, limit=allowed, lease_seconds=lease_seconds) if allowed else []
     if not texts:
         return Release(texts=(), circuit=circuit)
+    refused = _refused(session, texts, now, limits=limits, used=used_of(row, now))
     changes: dict[str, Any] = {}
-    if circuit.is_open:
+    # What we hold back ourselves says nothing of the provider: the probe is still to come, with the next claim.
+    if circuit.is_open and len(refused) < len(texts):
         # Whoever probes may die of it: after its lease the next one does.
         changes["probe_at"] = now + timedelta(seconds=lease_seconds)
     if per_second is not None:
         changes["free_at"] = pace.spend(sum(segments(text.body).count for text in texts), now)
     if changes:
         _write(session, changes)
-    refused = _refused(session, texts, now, limits=limits, used=used_of(row, now))
     return Release(texts=texts, circuit=circuit, is_probe=circuit.is_open, refused=refused)
 
 

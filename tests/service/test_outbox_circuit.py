@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from dispatch.messaging import service
 from dispatch.messaging.gateway import Attempt, Outcome
+from dispatch.messaging.limit_rules import Limits
 from dispatch.messaging.rows import sender
 from dispatch.messaging.rules import Kind, TextState
 from dispatch.messaging.sender import read_circuit
@@ -165,3 +166,20 @@ def test_the_page_with_the_least_time_left_leaves_first(house: House) -> None:
     assert {house.state(number) for number in (later, sooner, notice, down)} == {TextState.SENT}
     with house.db.snapshot() as session:
         assert service.next_due_at(session) is None
+
+
+def test_texts_that_we_refuse_ourselves_keep_nobody_from_trying(house: House) -> None:
+    worker = another_worker(house, limits=lambda session: Limits(prefixes=frozenset({"+44"})))
+    made = open_it(house, kind=Kind.STAND_DOWN)
+    abroad = [put(house.db, house.now(), to_phone=phone) for phone in ("+33612345678", "+33612345679")]
+    for _ in range(120):
+        house.clock.advance(seconds=1)
+        worker.run_once()
+    house.provider.answers = []
+    for _ in range(62):
+        house.clock.advance(seconds=1)
+        worker.run_once()
+    worker.close()
+    assert circuit(house) == CLOSED
+    assert {house.state(number) for number in made} == {TextState.SENT}
+    assert {house.state(number) for number in abroad} == {TextState.HELD}
