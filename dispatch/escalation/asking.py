@@ -29,6 +29,7 @@ from .wording import Job
 # However late it is, a page that could not leave for this long is news about a world that has moved on.
 LEAST_USE = timedelta(minutes=10)
 CLOCK = "clock"
+AGAIN = "asked again since"
 NEXT_CODE = (
     update(Staff)
     .where(Staff.id == bindparam("person"))
@@ -52,6 +53,11 @@ COPIES = (
     select(OutgoingText.id, OutgoingText.page_id, OutgoingText.failing_since)
     .where(OutgoingText.page_id.in_(bindparam("pages", expanding=True)), OutgoingText.kind == Kind.PAGE)
     .where(OutgoingText.channel == Channel.SMS, OutgoingText.state.in_(UNSENT))
+)
+STAND_DOWNS = (
+    select(OutgoingText.id)
+    .where(OutgoingText.order_id == bindparam("order"), OutgoingText.kind == Kind.STAND_DOWN)
+    .where(OutgoingText.staff_id.in_(bindparam("people", expanding=True)), OutgoingText.state.in_(UNSENT))
 )
 
 
@@ -84,6 +90,7 @@ def ask(
     """Page each of them once; whoever has had as many texts in this hour as the policy allows is passed over."""
     if not asked:
         return
+    _unsay_stand_downs(session, order, [person.id for person, _ in asked], now)
     job = job_of(session, order, escalation.need, now)
     # In the order of ids: two orders that ask the same people must not lock them crosswise.
     rungs = {person.id: rung for person, rung in asked}
@@ -98,6 +105,13 @@ def ask(
     if names:
         record(session, order, "asked", f"Asked {names}.", at=now, actor=CLOCK, data={"rung": escalation.rung})
     _spare(session, order, [(pages[person.id], person.name) for person, _ in asked if person.id in spared], now)
+
+
+def _unsay_stand_downs(session: Session, order: Order, staff_ids: Sequence[int], now: datetime) -> None:
+    """Calls for help leave first: what ends an earlier one, and has not left, would be read after this one."""
+    stale = session.scalars(STAND_DOWNS, {"order": order.id, "people": staff_ids}).all()
+    if stale:
+        withdraw(session, now=now, text_ids=stale, why=AGAIN)
 
 
 def _spare(session: Session, order: Order, pages: Sequence[tuple[Page, str]], now: datetime) -> None:
@@ -181,7 +195,7 @@ def _withdraw_copies(session: Session, page_ids: Sequence[int], now: datetime) -
     """Take back what of these pages has not left; since when it has failed to, by page, so that an outage stays one."""
     copies = session.execute(COPIES, {"pages": page_ids}).all()
     if copies:
-        withdraw(session, now=now, text_ids=[row.id for row in copies], why="asked again since")
+        withdraw(session, now=now, text_ids=[row.id for row in copies], why=AGAIN)
     failed = sorted((row for row in copies if row.failing_since), key=lambda row: row.failing_since, reverse=True)
     return {row.page_id: row.failing_since for row in failed}
 

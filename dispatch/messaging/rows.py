@@ -156,12 +156,16 @@ def waits() -> ColumnElement[bool]:
 def is_orphan() -> ColumnElement[bool]:
     """Whether a row's forerunner was never sent, so that there is nothing to follow; never true without one.
 
-    A repetition of a page that did not leave takes nothing with it: what had left before has been read.
+    A page that did not leave takes nothing with it that ends an earlier one: that has been read, and nobody has been
+    told since that it is over.
     """
     dead = literally(before.c.state, TextState.EXPIRED, TextState.FAILED)
-    of_same_page = and_(earlier.c.page_id == columns.page_id, literally(earlier.c.kind, Kind.PAGE))
-    has_left = select(func.count()).where(of_same_page, earlier.c.sent_at.is_not(None)).scalar_subquery()
-    return and_(_forerunner(and_(dead, before.c.sent_at.is_(None))), has_left == 0)
+    is_sent = earlier.c.sent_at.is_not(None)
+    to_them = and_(earlier.c.order_id == columns.order_id, earlier.c.staff_id == columns.staff_id, is_sent)
+    over = select(func.coalesce(func.max(earlier.c.id), 0)).where(to_them, literally(earlier.c.kind, Kind.STAND_DOWN))
+    read = select(func.coalesce(func.max(earlier.c.id), 0)).where(to_them, literally(earlier.c.kind, Kind.PAGE))
+    has_left = read.scalar_subquery() > over.scalar_subquery()
+    return and_(_forerunner(and_(dead, before.c.sent_at.is_(None))), ~has_left)
 
 
 def is_barred() -> ColumnElement[bool]:

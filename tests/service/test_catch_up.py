@@ -82,3 +82,45 @@ def test_a_call_for_help_that_ended_meanwhile_wakes_nobody(shop: World) -> None:
     back(shop)
     for name in ("Ravi", "Anand", "Arjun Mehta"):
         shop.phone(name).expects_nothing()
+
+
+@pytest.fixture
+def asked_before(world: World) -> str:
+    """Ravi, Sita and Uma have been asked; then the provider goes away."""
+    world.is_about_staff = True
+    for name in ("Ravi", "Sita", "Uma"):
+        world.person(name, role="staff")
+    world.person("Anand", role="founder", shifts=None)
+    ref = world.order(minutes=33)
+    world.procure(ref, "bought")
+    world.move(ref, "pack")
+    world.tick()
+    for name in ("Ravi", "Sita", "Uma"):
+        world.phone(name).expects(ref, "Reply")
+    world.fault("rate_limited", count=100_000)
+    return ref
+
+
+def take_by_link(world: World, ref: str) -> int:
+    page = int(world.pages(ref)["Ravi"]["id"])
+    world.answer(page, "accept")
+    world.advance(minutes=1)
+    return page
+
+
+def test_an_old_stand_down_does_not_follow_a_new_call_for_help(world: World, asked_before: str) -> None:
+    world.answer(take_by_link(world, asked_before), "hand_back")
+    world.advance(minutes=1)
+    back(world)
+    assert world.escalation(asked_before)["state"] == "open"
+    world.phone("Sita").expects(asked_before, "Reply").expects_nothing()
+    world.ignore_rest()
+
+
+def test_whoever_read_the_first_call_hears_that_the_second_was_taken(world: World, asked_before: str) -> None:
+    world.answer(take_by_link(world, asked_before), "hand_back")
+    world.advance(minutes=1)
+    world.answer(int(world.pages(asked_before)["Uma"]["id"]), "accept")
+    back(world)
+    world.phone("Sita").expects("Uma has taken", asked_before).expects_nothing()
+    world.ignore_rest()
