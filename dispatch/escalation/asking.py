@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..foundation.tokens import Links
@@ -39,13 +39,15 @@ NEXT_CODE = (
 )
 # News about the same order does not wait for others.
 IS_OTHER = and_(OutgoingText.channel == Channel.SMS, OutgoingText.order_id != bindparam("order"))
+# What was taken back and never left has disturbed nobody.
+HAS_LEFT_OR_MAY = or_(OutgoingText.state != TextState.EXPIRED, OutgoingText.sent_at.is_not(None))
 # How many texts and calls each has had, several pages in one text being one, and when the last was due of other orders.
 TEXTED = (
     select(OutgoingText.staff_id)
     .add_columns(func.sum(case((OutgoingText.lead_id.is_(None), 1), else_=0)).label("texts"))
     .add_columns(func.max(case((IS_OTHER, OutgoingText.due_at))).label("due_at"))
     .where(OutgoingText.staff_id.in_(bindparam("people", expanding=True)), OutgoingText.kind == Kind.PAGE)
-    .where(OutgoingText.created_at > bindparam("since"))
+    .where(OutgoingText.created_at > bindparam("since"), HAS_LEFT_OR_MAY)
     .group_by(OutgoingText.staff_id)
 )
 UNSENT = (TextState.QUEUED, TextState.HELD, TextState.SENDING)

@@ -124,3 +124,21 @@ def test_whoever_read_the_first_call_hears_that_the_second_was_taken(world: Worl
     back(world)
     world.phone("Sita").expects("Uma has taken", asked_before).expects_nothing()
     world.ignore_rest()
+
+
+def test_a_text_that_was_taken_back_does_not_count_for_the_hour(world: World) -> None:
+    world.is_about_staff = True
+    world.shop(page_cap_per_hour=1)
+    world.person("Ravi", role="staff")
+    world.fault("rate_limited", count=100_000, name="Ravi")
+    first = world.order(minutes=33)
+    world.advance(minutes=1)
+    world.move(first, "cancel", reason="other")
+    world.advance(minutes=1)
+    assert states(world, Kind.PAGE) == ["expired"]
+    world.city.sim.state.faults.clear()
+    second = world.order(minutes=33, customer_name="Zoe")
+    world.advance(minutes=1)
+    assert "spared" not in world.events(second)
+    world.phone("Ravi").expects(second, "Reply").expects_nothing()
+    world.ignore_rest()
