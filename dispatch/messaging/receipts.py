@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +14,11 @@ from ..foundation.db import wake
 from ..foundation.log import get_logger
 from .bundles import part_from, write
 from .consent import opt_out
-from .rows import Settled, columns, insert_into, outbox, receipts
-from .rules import OPTED_OUT_CODE, STANDINGS, TextState, is_news, latest, look_after, standing
+from .rows import ORPHANED, Settled, columns, insert_into, literally, outbox, receipts
+from .rules import OPTED_OUT_CODE, STANDINGS, Kind, TextState, is_news, latest, look_after, standing
 
 log = get_logger("messaging.receipts")
+later = outbox.alias("later")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,27 @@ def advance(
     }
     # What goes in the same text has no name of its own at the provider, and is not looked after by itself.
     same = {name: value for name, value in values.items() if name not in OF_THE_LEAD}
-    return write(session, row, lambda each: values if each.id == row.id else same)
+    change = write(session, row, lambda each: values if each.id == row.id else same)
+    if row.state in GIVEN_UP and row.sent_at is None:
+        _revive_stand_downs(session, [each.page_id for each in (change, *change.with_it)], now)
+    return change
+
+
+GIVEN_UP = frozenset({TextState.EXPIRED, TextState.FAILED})
+
+
+def _revive_stand_downs(session: Session, page_ids: Sequence[int | None], now: datetime) -> None:
+    """Pages that we had given up for lost were read after all: so must be that there is nothing more to do for them.
+
+    Not when the same person was asked again since: then there is.
+    """
+    newer = (later.c.order_id == columns.order_id, later.c.staff_id == columns.staff_id, later.c.id > columns.id)
+    asked_since = select(later.c.id).where(*newer, literally(later.c.kind, Kind.PAGE)).exists()
+    dropped = (literally(columns.state, TextState.EXPIRED), columns.error == ORPHANED, ~asked_since)
+    mine = (columns.page_id.in_(page_ids), literally(columns.kind, Kind.STAND_DOWN))
+    again = {"state": TextState.QUEUED, "due_at": now, "settled_at": None, "error": None}
+    session.execute(update(outbox).where(*mine, *dropped).values(again))
+    wake(session)
 
 
 OF_THE_LEAD = frozenset({"provider_sid", "look_at", "looks", "lead_id"})

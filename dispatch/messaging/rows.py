@@ -23,6 +23,7 @@ sender: Table = Sender.__table__  # type: ignore[assignment]
 columns = outbox.c
 before = outbox.alias("before")
 earlier = outbox.alias("earlier")
+ORPHANED = "what it follows was never sent"
 INSERT: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 

@@ -17,6 +17,7 @@ from .gateway import Attempt, Outcome
 from .receipts import accept
 from .rows import (
     CLAIMED,
+    ORPHANED,
     SETTLED,
     TIME_LEFT,
     Claimed,
@@ -68,7 +69,7 @@ def _sweep(condition: Any, values: dict[str, Any]) -> Any:
 SWEEPS = (
     _sweep(and_(IS_DUE, is_useless()), {**EXPIRED, "error": "too late to be of use"}),
     _sweep(and_(IS_HELD, is_useless()), {**EXPIRED, "error": "held until it was too late to be of use"}),
-    _sweep(and_(IS_DUE, is_orphan()), {**EXPIRED, "error": "what it follows was never sent"}),
+    _sweep(and_(IS_DUE, is_orphan()), {**EXPIRED, "error": ORPHANED}),
     _sweep(and_(IS_DUE, is_barred()), BARRED),
 )
 CAN_RETRY = and_(

@@ -25,6 +25,7 @@ from tests.service.test_outbox_kit import (
     row,
     send_one,
     settle,
+    sweep,
 )
 
 
@@ -76,6 +77,24 @@ def test_a_receipt_proves_a_send_in_doubt(db: Database, now: datetime, state: st
     assert told.state is TextState.SENT
     assert claim(db, now + timedelta(hours=1)) == []
     assert settle(db, text, accepted("SM1"), now) is None
+
+
+@pytest.mark.parametrize("asked_since", [False, True])
+def test_a_page_that_was_given_up_and_was_read_is_ended(db: Database, now: datetime, asked_since: bool) -> None:
+    loosen(db)
+    of_page = {"order_id": 7, "staff_id": 3, "page_id": 5}
+    page = put(db, now, **of_page)
+    (text,) = claim(db, now)
+    down = put(db, now, kind=Kind.STAND_DOWN, after_id=page, **of_page)
+    with db.transaction() as session:
+        service.withdraw(session, now=now, page_ids=[5], kinds=[Kind.PAGE], why="somebody has it")
+        lost = service.settle_found(session, text, [], now)
+    assert lost.state is TextState.EXPIRED
+    assert [told.outbox_id for told in sweep(db, now)] == [down]
+    if asked_since:
+        send_one(db, now, "SM2", **of_page | {"page_id": 6})
+    receipt(db, now, "SM1", "delivered", None, page)
+    assert [text.outbox_id for text in claim(db, now)] == ([] if asked_since else [down])
 
 
 def test_a_number_from_another_database_is_not_believed(db: Database, now: datetime) -> None:
