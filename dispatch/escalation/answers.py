@@ -22,14 +22,14 @@ from ..promise.moves import Request, make_move
 from ..promise.service import refresh, update_sourcing
 from ..staff.rules import MAY_DO, Skill
 from . import wording
-from .asking import is_takers
 from .case import AnswerResult, Case, Outcome
-from .closing import close, expect_word, heard_from_taker, leave_order, release_others, stand_down
-from .job import job_of, what_of
-from .mine import choices, is_superseded, newest_page, open_pages, other_taker
+from .closing import close, expect_word, leave_order
+from .job import job_of
+from .mine import newest_page
 from .overload import clashing
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Rung, Verb
 from .tables import Escalation, Page
+from .taking import accept, heard, lost, over, turn_lines
 
 PIN = re.compile(r"\b(\d{4})\b")
 
@@ -73,38 +73,6 @@ def answer_page(
     return _taken(case, result) if verb is Verb.ACCEPT and result.outcome is Outcome.DONE else result
 
 
-def _accept(case: Case) -> AnswerResult:
-    order, escalation, page = case.order, case.escalation, case.page
-    if case.is_theirs:
-        _heard(case)
-        return case.result(Outcome.ALREADY, wording.still_yours(order.ref, code=page.code))
-    if order.status in CLOSED or escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):
-        return _over(case)
-    if escalation.state is EscalationState.ACCEPTED and escalation.beside_at is None:
-        return _lost(case)
-    if is_superseded(case.session, escalation):
-        # An older call, and this person was not asked again: the newer one decides.
-        return case.result(Outcome.OVER, wording.over(order.ref, how="asked of others"))
-    page.answer, page.answered_at = Answer.ACCEPTED, case.now
-    quiet = next((each for each in escalation.pages if is_takers(escalation, each)), None)
-    escalation.state = EscalationState.ACCEPTED
-    escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
-    escalation.next_step_at, escalation.closed_at, escalation.beside_at = None, None, None
-    _have_order(case)
-    case.say("accepted", f"{case.staff.name} has taken it{f' over from {quiet.staff.name}' if quiet else ''}.")
-    if quiet:
-        _take_over(case, quiet)
-    if escalation.need is not Need.DELIVER:
-        _turn_lines(case, {Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE}, Sourcing.SEARCHING)
-    body = wording.stand_down(order.ref, what_of(order), who=case.staff.name)
-    told = release_others(case.session, order, escalation, body, case.now, taker_id=case.staff.id)
-    if told:
-        names = ", ".join(page.staff.name for page in told)
-        record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")
-    job = job_of(case.session, order, escalation.need, case.now)
-    return case.result(Outcome.DONE, wording.yours(job, code=page.code))
-
-
 def _taken(case: Case, result: AnswerResult) -> AnswerResult:
     """A word is expected; whoever has taken more than one can do hears it while handing one back still helps."""
     # Only now does the clock know when they should be back.
@@ -125,54 +93,11 @@ def _taken(case: Case, result: AnswerResult) -> AnswerResult:
     return replace(result, text=wording.yours(job, code=case.page.code, warning=warning), warning=warning)
 
 
-def _have_order(case: Case) -> None:
-    """Of one who buys and one who carries the order is with whoever carries it."""
-    if case.escalation.need is not Need.PROCURE or other_taker(case.session, case.escalation) is None:
-        case.order.taker_id, case.order.taken_at = case.staff.id, case.now
-
-
-def _take_over(case: Case, quiet: Page) -> None:
-    """Whoever went quiet hears who has it now. They keep the right to finish: their page stays theirs."""
-    _turn_lines(replace(case, staff=quiet.staff), {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
-    body = wording.taken_over(case.order.ref, who=case.staff.name, code=quiet.code)
-    stand_down(case.session, case.order, quiet, body, case.now)
-
-
-def _heard(case: Case) -> None:
-    """A sign of life from whoever has it: they are expected again later, and nobody else is needed."""
-    if case.escalation.state is EscalationState.ACCEPTED and case.escalation.accepted_by_id == case.staff.id:
-        heard_from_taker(case.session, case.order, case.escalation, case.now)
-
-
-def _turn_lines(case: Case, states: set[Sourcing], state: Sourcing) -> None:
-    """Whoever takes it is looking for what is missing from now on; whoever hands it back is not any more."""
-    for line in case.order.lines:
-        if line.sourcing in states and (state is Sourcing.SEARCHING or line.buyer_id == case.staff.id):
-            line.sourcing, line.sourcing_at = state, case.now
-            line.buyer_id = case.staff.id if state is Sourcing.SEARCHING else None
-
-
-def _lost(case: Case) -> AnswerResult:
-    """First acceptance wins: the second hears who has it, and what else is open."""
-    if case.page.answer is None:
-        case.page.answer, case.page.answered_at = Answer.LOST, case.now
-    holder = case.escalation.accepted_by
-    others = choices(case.session, open_pages(case.session, case.staff.id))
-    return case.result(
-        Outcome.TAKEN, wording.taken_by(case.order.ref, who=holder.name if holder else "Somebody", others=others)
-    )
-
-
-def _over(case: Case) -> AnswerResult:
-    how = case.order.status.value if case.order.status in CLOSED else "safe"
-    return case.result(Outcome.OVER, wording.over(case.order.ref, how=how))
-
-
 def _decline(case: Case) -> AnswerResult:
     if case.is_theirs and case.escalation.state is EscalationState.ACCEPTED:
         return _hand_back(case)
     if case.order.status in CLOSED or case.escalation.state not in TAKEABLE:
-        return _over(case) if case.escalation.state is not EscalationState.ACCEPTED else _lost(case)
+        return over(case) if case.escalation.state is not EscalationState.ACCEPTED else lost(case)
     is_news = case.page.answer is not Answer.DECLINED
     if is_news:
         case.page.answer, case.page.answered_at = Answer.DECLINED, case.now
@@ -208,16 +133,16 @@ def _hand_back(case: Case) -> AnswerResult:
         escalation.round, escalation.rung = escalation.round + 1, 0
     escalation.beside_at = None
     leave_order(case.session, order, escalation)
-    _turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
+    turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     case.say("handed_back", f"{case.staff.name} has handed it back.")
     return case.result(Outcome.DONE, wording.handed_back(order.ref))
 
 
 def _not_theirs(case: Case) -> AnswerResult:
     if case.order.status in CLOSED or case.escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):
-        return _over(case)
+        return over(case)
     if case.escalation.state is EscalationState.ACCEPTED:
-        return _lost(case)
+        return lost(case)
     return case.result(Outcome.REFUSED, wording.not_yours(case.order.ref, code=case.page.code))
 
 
@@ -225,7 +150,7 @@ def _take_first(case: Case) -> AnswerResult | None:
     """News about an order they have not taken yet: saying that they have it is saying yes."""
     if case.is_theirs:
         return None
-    taken = _accept(case)
+    taken = accept(case)
     return None if taken.outcome is Outcome.DONE else taken
 
 
@@ -235,20 +160,24 @@ def _picked_up(case: Case) -> AnswerResult:
     if refused:
         return refused
     order = case.order
-    if order.status is Status.OUT_FOR_DELIVERY:
+    if order.status is Status.OUT_FOR_DELIVERY and _may_deliver(case):
         return case.result(Outcome.ALREADY, _way(case))
     missing = [line for line in order.lines if line.sourcing not in IN_HAND]
     if missing and case.escalation.need is Need.DELIVER:
         return case.result(Outcome.REFUSED, wording.missing(order.ref, [line.title for line in missing]))
     if missing:
         return _bought(case, missing)
-    if case.staff.role not in MAY_DO[Skill.DELIVER]:
+    if not _may_deliver(case):
         return case.result(Outcome.ALREADY, wording.bought(order.ref, code=case.page.code, goes_on=False))
     if order.status is Status.PACKING:
         make_move(case.session, order, Request(Move.PACK), case.now, actor=case.actor)
     make_move(case.session, order, Request(Move.HAND_OVER, staff_id=case.staff.id), case.now, actor=case.actor)
-    _heard(case)
+    heard(case)
     return case.result(Outcome.DONE, _way(case))
+
+
+def _may_deliver(case: Case) -> bool:
+    return case.staff.role in MAY_DO[Skill.DELIVER]
 
 
 def _bought(case: Case, missing: list[Line]) -> AnswerResult:
@@ -259,7 +188,7 @@ def _bought(case: Case, missing: list[Line]) -> AnswerResult:
     update_sourcing(case.session, order, case.now)
     if need is Need.PROCURE:
         close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
-    _heard(case)
+    heard(case)
     return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=need is not Need.PROCURE))
 
 
@@ -275,6 +204,8 @@ def _delivered(case: Case) -> AnswerResult:
     refused = _take_first(case)
     if refused:
         return refused
+    if case.escalation.need is Need.PROCURE and not _may_deliver(case):
+        return _brought(case)
     found = PIN.search(case.note or "")
     pin = found.group(1) if found else None
     if order.proof is Proof.PIN and pin != order.pin:
@@ -286,8 +217,17 @@ def _delivered(case: Case) -> AnswerResult:
     return case.result(Outcome.DONE, wording.delivered(order.ref))
 
 
+def _brought(case: Case) -> AnswerResult:
+    """Whoever may only buy has delivered it where they were asked to: to the shop. The customer has not got it."""
+    missing = [line for line in case.order.lines if line.sourcing not in IN_HAND]
+    if missing:
+        _bought(case, missing)
+    outcome = Outcome.DONE if missing else Outcome.ALREADY
+    return case.result(outcome, wording.brought(case.order.ref))
+
+
 HANDLERS: dict[Verb, Callable[[Case], AnswerResult]] = {
-    Verb.ACCEPT: _accept,
+    Verb.ACCEPT: accept,
     Verb.DECLINE: _decline,
     Verb.PICKED_UP: _picked_up,
     Verb.DELIVERED: _delivered,

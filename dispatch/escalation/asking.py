@@ -277,7 +277,7 @@ def remind(session: Session, order: Order, escalation: Escalation, now: datetime
         key=f"reminder:{page.id}:{escalation.check_in_at:%d%H%M%S}",
         kind=Kind.REMINDER,
         to_phone=page.staff.phone,
-        body=wording.reminder(order.ref, code=page.code, promised=job.promised),
+        body=wording.reminder(order.ref, code=page.code, promised=job.promised, need=job.need),
         order_id=order.id,
         staff_id=page.staff_id,
         page_id=page.id,

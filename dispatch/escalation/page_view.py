@@ -101,10 +101,10 @@ def _answers(state: str, page: Page, escalation: Escalation, order: Order) -> tu
         return (Verb.ACCEPT,) if page.answer is Answer.DECLINED else (Verb.ACCEPT, Verb.DECLINE)
     if state != "yours":
         return ()
+    if escalation.need is Need.PROCURE and order.carrier_id != page.staff_id:
+        return (Verb.PICKED_UP, Verb.HAND_BACK)
     if order.status is Status.OUT_FOR_DELIVERY:
         return (Verb.DELIVERED, Verb.HAND_BACK)
-    if escalation.need is Need.PROCURE:
-        return (Verb.PICKED_UP, Verb.HAND_BACK)
     return (Verb.PICKED_UP, Verb.DELIVERED, Verb.HAND_BACK)
 
 

@@ -148,15 +148,21 @@ def too_much(others: Sequence[str]) -> str:
 def yours(job: Job, *, code: int, warning: str = "") -> str:
     """To the one who took it."""
     have = "bought it" if job.need is not Need.DELIVER else "picked it up"
-    how = f"{code}P when you have {have}, {code}D when it is delivered, {code}R to hand it back."
+    done = _done(code, job.need, " when it is")
+    how = f"{code}P when you have {have},{done} {code}R to hand it back."
     where = "" if job.need is Need.PROCURE else job.to_where
     careful = f" {warning}" if warning else ""
     return fit(lambda to: f"Thank you, {job.ref} is yours{f', to {to}' if to else ''}. {how}{careful}", where)
 
 
-def still_yours(ref: str, *, code: int) -> str:
+def _done(code: int, need: Need, when: str = "") -> str:
+    """Whoever only buys brings it to the shop: "delivered" would be said of that, and the customer would read it."""
+    return "" if need is Need.PROCURE else f" {code}D{when} delivered,"
+
+
+def still_yours(ref: str, *, code: int, need: Need) -> str:
     """To the one who took it already."""
-    return f"{ref} is yours already. {code}P when you have it, {code}D delivered, {code}R to hand it back."
+    return f"{ref} is yours already. {code}P when you have it,{_done(code, need)} {code}R to hand it back."
 
 
 def stand_down(ref: str, what: str, *, who: str) -> str:
@@ -202,6 +208,11 @@ def bought(ref: str, *, code: int, goes_on: bool) -> str:
     if goes_on:
         return f"{ref}: noted as bought. {code}P when you leave with it, {code}D when it is delivered."
     return f"{ref}: noted as bought. Please bring it to the shop."
+
+
+def brought(ref: str) -> str:
+    """To whoever bought it and says that it is there: in the shop, not yet with the customer."""
+    return f"{ref}: noted, it is in the shop. Well done, thank you!"
 
 
 def on_the_way(ref: str, *, code: int, where: str, needs_pin: bool) -> str:
@@ -273,12 +284,10 @@ def heard(ref: str) -> str:
     return f"Noted for {ref}, thank you."
 
 
-def reminder(ref: str, *, code: int, promised: str) -> str:
+def reminder(ref: str, *, code: int, promised: str, need: Need) -> str:
     """To a taker who went quiet."""
-    return (
-        f"How is {ref} going? Promised by {promised}. {code}P when you have it, {code}D delivered, "
-        f"{code}R if you can't any more."
-    )
+    how = f"{code}P when you have it,{_done(code, need)} {code}R if you can't any more."
+    return f"How is {ref} going? Promised by {promised}. {how}"
 
 
 def other_goods(ref: str, *, new: str, old: str, is_here: bool, code: int, is_over: bool = False) -> str:

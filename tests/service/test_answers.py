@@ -262,6 +262,24 @@ def test_delivered_is_a_fact_whatever_is_missing(shop: World, need: str) -> None
     shop.phone("Arjun Mehta").expects("has been delivered")
 
 
+@pytest.mark.parametrize("letters", ["D", "PD", "DD"])
+def test_what_a_buyer_brought_to_the_shop_is_not_with_the_customer(world: World, letters: str) -> None:
+    world.person("Bina", role="buyer")
+    world.person("Ravi", role="rider")
+    ref = at_risk(world, "procure")
+    bina = world.phone("Bina").expects(ref, "bring it to the shop").replies("#A").expects("yours")
+    for letter in letters:
+        bina.replies(f"#{letter}")
+        bina.expects("noted as bought" if letter == "P" else "it is in the shop")
+    seen = world.see(ref)
+    assert (seen["status"], {line["sourcing"] for line in seen["lines"]}) == ("packing", {"bought"})
+    assert world.escalation(ref)["state"] == "resolved"
+    assert world.events(ref).count("line_bought") == 2
+    world.ignore_rest()
+    world.tick()
+    assert not [text for text in world.city.texts() if "delivered" in text.body]
+
+
 @pytest.mark.parametrize("letter", "PDRAX")
 def test_after_the_end_every_answer_gets_a_kind_word_and_changes_nothing(shop: World, letter: str) -> None:
     ref = at_risk(shop)

@@ -174,7 +174,7 @@ def test_a_short_name_in_another_script_costs_the_others_nothing(who: str) -> No
 
 SAYINGS = {
     "yours": lambda x: wording.yours(job(to_where=x, need=Need.PROCURE_AND_DELIVER), code=CODE),
-    "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE),
+    "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE, need=Need.DELIVER),
     "stand_down": lambda x: wording.stand_down("K7Q2", x, who=x or "Ravi"),
     "saved": lambda x: wording.saved("K7Q2", x),
     "called_off": lambda x: wording.called_off("K7Q2", x, is_delivered=False),
@@ -200,6 +200,18 @@ def test_every_code_we_ask_for_is_understood() -> None:
     for word, kind in (("17P", "picked_up"), ("17D", "delivered"), ("17R", "hand_back")):
         assert word in text
         assert parse_reply(word).kind == kind
+
+
+def test_whoever_only_buys_is_not_asked_to_say_that_it_is_delivered() -> None:
+    texts = [
+        wording.yours(job(need=Need.PROCURE), code=17),
+        wording.still_yours("K7Q2", code=17, need=Need.PROCURE),
+        wording.reminder("K7Q2", code=17, promised="18:40", need=Need.PROCURE),
+    ]
+    for text in texts:
+        assert "17P" in text
+        assert "17D" not in text
+        assert ", 17R" in text
 
 
 def test_the_one_who_took_it_hears_where_to() -> None:
