@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from ..foundation.hours import local_text
@@ -140,12 +140,6 @@ def heard_of_heads_up(session: Session, settled: Settled, now: datetime) -> None
 def heads_up_of(session: Session, order_id: int) -> HeadsUp | None:
     """What the customer of an order was told and asked, if they were."""
     return session.get(HeadsUp, order_id, populate_existing=True)
-
-
-def is_to_be_collected(session: Session, order_id: int) -> bool:
-    """Whether the customer comes for it: then nobody is on the way to them."""
-    query = select(HeadsUp.order_id).where(HeadsUp.order_id == order_id, HeadsUp.answer == "collect")
-    return session.scalars(query).first() is not None
 
 
 def is_open(row: HeadsUp, order: Order) -> bool:

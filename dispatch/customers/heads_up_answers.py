@@ -18,7 +18,7 @@ from ..orders.rules import CLOSED, OPEN, Move, Status
 from ..orders.service import find_order, lock_order, record
 from ..orders.tables import Order, OrderEvent
 from ..orders.timetable import rearm
-from ..orders.wording import first_name, things
+from ..orders.wording import collecting, first_name, things
 from ..procurement.substitution_rules import read_titled_choice
 from ..procurement.substitution_wording import which
 from ..promise import service as promise
@@ -123,8 +123,11 @@ def _later(case: _Case) -> str:
 def _collect(case: _Case) -> str:
     """Nobody has to bring it: the counter is the door. Where it was to go stands in the history."""
     order, branch = case.order, case.order.branch
+    if order.packed_at and case.now > order.promised_by:
+        # It should have been with them: lying here it was no use to them before they said that they come.
+        order.packed_at = case.now
     changes = {
-        "address": f"{first_name(order.customer_name)} collects it at {branch.name}"[:500],
+        "address": collecting(order.customer_name, branch.name)[:500],
         "lat": branch.lat,
         "lon": branch.lon,
         "travel_minutes": 0,

@@ -21,7 +21,6 @@ from ..orders.wording import first_name, things
 from ..promise.rules import IN_DANGER
 from ..promise.tables import Watch
 from ..staff.tables import Staff
-from .heads_up import is_to_be_collected
 from .offer_notices import tell_of_offer, unreachable
 from .rules import CANCELLED, EARNS, OF_AN_OFFER, OF_AN_OPEN_ORDER, NoticeKind, is_overtaken
 from .tables import Notice
@@ -139,7 +138,7 @@ def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_
         return OVERTAKEN
     if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY and not is_just_there:
         return "it is not on its way any more"
-    if kind is NoticeKind.ON_ITS_WAY and is_to_be_collected(session, order.id):
+    if kind is NoticeKind.ON_ITS_WAY and order.is_to_be_collected:
         return "they come and collect it"
     return None
 
@@ -160,5 +159,5 @@ def _told(session: Session, order: Order, event: OrderEvent, links: Links) -> To
         about=about,
         pin=order.pin or "",
         is_tight=watch is not None and watch.level in IN_DANGER,
-        is_late=event.at > counted_promise(session, order).promised_by,
+        is_late=(order.delivered_at or event.at) > counted_promise(session, order).promised_by,
     )

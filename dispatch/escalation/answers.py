@@ -169,8 +169,18 @@ def _picked_up(case: Case) -> AnswerResult:
         return _bought(case, missing)
     if not _may_deliver(case):
         return case.result(Outcome.ALREADY, wording.bought(order.ref, code=case.page.code, goes_on=False))
+    return _leaves(case)
+
+
+def _leaves(case: Case) -> AnswerResult:
+    """Packed, and gone with whoever says so; what the customer collects is only packed."""
+    order = case.order
     if order.status is Status.PACKING:
         make_move(case.session, order, Request(Move.PACK), case.now, actor=case.actor)
+    if order.is_to_be_collected:
+        if case.escalation.state in LIVE:
+            close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
+        return case.result(Outcome.DONE, wording.packed(order.ref))
     make_move(case.session, order, Request(Move.HAND_OVER, staff_id=case.staff.id), case.now, actor=case.actor)
     heard(case)
     return case.result(Outcome.DONE, _way(case))
@@ -186,10 +196,11 @@ def _bought(case: Case, missing: list[Line]) -> AnswerResult:
         line.sourcing, line.sourcing_at, line.buyer_id, line.ready_at = Sourcing.BOUGHT, case.now, case.staff.id, None
         case.say("line_bought", f"{line.title} is bought.")
     update_sourcing(case.session, order, case.now)
-    if need is Need.PROCURE:
+    goes_on = need is not Need.PROCURE and not order.is_to_be_collected
+    if not goes_on:
         close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
     heard(case)
-    return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=need is not Need.PROCURE))
+    return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=goes_on))
 
 
 def _way(case: Case) -> str:

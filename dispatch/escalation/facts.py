@@ -24,10 +24,7 @@ def ladder_facts(
 ) -> LadderFacts:
     """What the ladder decides from, for an order and the escalation that counts for it. `need`: of a new one."""
     policy = order.branch.policy
-    # A new promise after an unanswered call is worth a call for help of its own.
-    is_unanswered = escalation is not None and escalation.state is EscalationState.UNANSWERED
-    counts = escalation is not None and (escalation.state in LIVE or (is_unanswered and now > order.promised_by))
-    current = escalation if counts else None
+    current = escalation if escalation is not None and _counts(order, escalation, now) else None
     need = current.need if current else need or need_of(assessment, known.people, now)
     return LadderFacts(
         status=Status(order.status),
@@ -51,8 +48,15 @@ def ladder_facts(
         is_need_met=bool(current and _is_need_met(order, current)),
         pages=tuple(_page_facts(current, known)) if current else (),
         near=_near(known),
+        is_to_be_collected=known.is_to_be_collected,
         away=_away(known, assessment),
     )
+
+
+def _counts(order: Order, escalation: Escalation, now: datetime) -> bool:
+    """A new promise after an unanswered call is worth a call for help of its own."""
+    is_unanswered = escalation.state is EscalationState.UNANSWERED
+    return escalation.state in LIVE or (is_unanswered and now > order.promised_by)
 
 
 def _near(known: Facts) -> frozenset[int]:
@@ -70,6 +74,8 @@ def _away(known: Facts, assessment: Assessment) -> frozenset[int]:
 def _is_need_met(order: Order, escalation: Escalation) -> bool:
     if escalation.need is Need.PROCURE:
         return all(line.sourcing in IN_HAND for line in order.lines)
+    if order.status is Status.READY and order.is_to_be_collected:
+        return True
     return order.status is Status.OUT_FOR_DELIVERY and order.carrier_id != escalation.accepted_by_id
 
 

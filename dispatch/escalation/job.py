@@ -29,6 +29,8 @@ def job_of(session: Session, order: Order, need: Need, now: datetime) -> Job:
     if need is Need.PROCURE_AND_DELIVER and not missing:
         # Bought since then: whoever is asked now would buy it a second time.
         need = Need.DELIVER
+    elif need is Need.PROCURE_AND_DELIVER and order.is_to_be_collected:
+        need = Need.PROCURE
     start = watch.act_by if watch and watch.act_by and watch.act_by > now + NEAR else None
     places = places_for(session, order, now) if need is not Need.DELIVER else []
     shops = [(things(place.lines), where(place, order, now)) for place in places] or [(what_of(order), branch.name)]
@@ -48,4 +50,5 @@ def job_of(session: Session, order: Order, need: Need, now: datetime) -> Job:
         must_wait=bool(places) and all(place.is_waited_for for place in places),
         promised=local_text(order.promised_by, branch.timezone, now=now),
         is_late=bool(watch and watch.level is Level.LATE),
+        is_to_be_collected=order.is_to_be_collected,
     )

@@ -35,7 +35,8 @@ def decide(facts: LadderFacts, now: datetime) -> Decision:
     if facts.state is EscalationState.ACCEPTED:
         return _accepted(facts, now)
     is_safe = facts.level in (Level.ON_TRACK, Level.WATCH) or facts.status is Status.OUT_FOR_DELIVERY
-    if is_safe:
+    # Nobody has to bring what waits at the counter, however late it got there.
+    if is_safe or (facts.status is Status.READY and facts.is_to_be_collected):
         return _safe(facts, now)
     if facts.state is EscalationState.UNANSWERED:
         return Decision(rung=facts.rung)

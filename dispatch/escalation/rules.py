@@ -168,6 +168,7 @@ class LadderFacts:
     near: frozenset[int] = frozenset()
     away: frozenset[int] = frozenset()
     has_voice: bool = False
+    is_to_be_collected: bool = False
 
     @property
     def is_taker_gone(self) -> bool:

@@ -40,6 +40,7 @@ class Job:
     rest: str = ""
     home: str = ""
     must_wait: bool = False
+    is_to_be_collected: bool = False
 
     @property
     def sources(self) -> str:
@@ -78,6 +79,8 @@ def _page(job: Job, how: str) -> str:
         Need.DELIVER: f"Please take {job.what} to {whom}, from {job.from_where} to {job.to_where}",
         Need.PROCURE_AND_DELIVER: f"Please buy {goods}{fetch} and take it to {whom}, {job.to_where}",
     }[job.need]
+    if job.is_to_be_collected and job.need is Need.DELIVER:
+        doing = f"Please pack {job.what} for {whom}, who collects it at {job.from_where}"
     if job.is_late:
         return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
     return f"{job.ref}: {doing}. Promised by {job.promised}, {job.start}. {how}"
@@ -147,10 +150,10 @@ def too_much(others: Sequence[str]) -> str:
 
 def yours(job: Job, *, code: int, warning: str = "") -> str:
     """To the one who took it."""
-    have = "bought it" if job.need is not Need.DELIVER else "picked it up"
-    done = _done(code, job.need, " when it is")
+    have = "bought it" if job.need is not Need.DELIVER else "packed it" if job.is_to_be_collected else "picked it up"
+    done = "" if job.is_to_be_collected else _done(code, job.need, " when it is")
     how = f"{code}P when you have {have},{done} {code}R to hand it back."
-    where = "" if job.need is Need.PROCURE else job.to_where
+    where = "" if job.need is Need.PROCURE or job.is_to_be_collected else job.to_where
     careful = f" {warning}" if warning else ""
     return fit(lambda to: f"Thank you, {job.ref} is yours{f', to {to}' if to else ''}. {how}{careful}", where)
 
@@ -219,6 +222,11 @@ def on_the_way(ref: str, *, code: int, where: str, needs_pin: bool) -> str:
     """Picked up, and how to say that it is delivered."""
     done = f"{code}D and the customer's 4 digits" if needs_pin else f"{code}D"
     return fit(lambda where: f"{ref}: noted, you are on the way to {where}. {done} when it is delivered.", where)
+
+
+def packed(ref: str) -> str:
+    """Nobody has to bring it."""
+    return f"{ref}: noted as packed, the customer collects it. Well done, thank you!"
 
 
 def delivered(ref: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, case, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from .rules import Status
@@ -34,6 +34,7 @@ def known_caller(session: Session, phone: str, branch_id: int, now: datetime) ->
         return None
     is_late = Order.delivered_at > Order.first_promised_by
     is_missing = and_(Order.delivered_at.is_(None), Order.status != Status.CANCELLED, Order.first_promised_by < now)
+    is_missing = and_(is_missing, not_(Order.waits_in_time))
     # Cancelled before the promise is the customer's own wish; after it, they had waited in vain.
     is_given_up = and_(Order.status == Status.CANCELLED, Order.closed_at > Order.first_promised_by)
     failed = case((or_(is_late, is_missing, is_given_up), Order.first_promised_by), else_=None)

@@ -8,20 +8,24 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     String,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from .policy import Policy, policy_of
 from .rules import Proof, Sourcing, Status, Substitution
+from .wording import COLLECTS
 
 # In the very words of `ix_orders_open`, and never with bound values: those keep either database from using the index.
 OPEN_WORDS = "status NOT IN ('delivered', 'cancelled')"
@@ -104,6 +108,27 @@ class Order(Base):
 
     # By hand, so that the clock's own bookkeeping never makes a person's copy stale; checked on every UPDATE.
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+    @hybrid_property
+    def is_to_be_collected(self) -> bool:
+        """The customer comes for it, as its address says: nobody is on the way to them."""
+        return COLLECTS in (self.address or "")
+
+    @is_to_be_collected.inplace.expression
+    @classmethod
+    def _to_be_collected(cls) -> ColumnElement[bool]:
+        return cls.address.contains(COLLECTS)
+
+    @hybrid_property
+    def waits_in_time(self) -> bool:
+        """It was packed by the promise and waits for the customer to collect it: our part is done."""
+        is_packed = self.status is Status.READY and self.packed_at is not None and self.packed_at <= self.promised_by
+        return is_packed and self.is_to_be_collected
+
+    @waits_in_time.inplace.expression
+    @classmethod
+    def _waits_in_time(cls) -> ColumnElement[bool]:
+        return and_(cls.status == Status.READY, cls.packed_at <= cls.promised_by, cls.address.contains(COLLECTS))
 
 
 class Line(Base):

@@ -12,6 +12,7 @@ from .rules import (
     Assessment,
     Bound,
     ClockName,
+    Level,
     Plan,
     Step,
     Words,
@@ -53,6 +54,7 @@ def assess(facts: Facts, now: datetime) -> Assessment:
     late = max(last_hope.at, act) if last_hope and act else last_hope.at if last_hope else act
     watch = timedelta(minutes=facts.policy.watch_minutes)
     level = level_at(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
+    level = Level.ON_TRACK if facts.waits_in_time else level
     is_crowded = (bound is None or now > bound.at) and _could_be_kept_alone(facts, now)
     why = _too_many(facts) if is_crowded else _binding(plan, starts, bound, facts.promised_by, now)
     look = next_change(now, promise=facts.promised_by, act_by=act, late_at=late, watch=watch)
@@ -145,7 +147,9 @@ def _can_be_bought(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool:
 
 
 def _can_be_carried(plan: Plan, hope: Plan, facts: Facts, now: datetime) -> bool:
-    """Whether somebody available can still bring it in time once the goods are here."""
+    """Whether somebody available can still bring it in time once the goods are here; nobody must where they collect."""
+    if facts.is_to_be_collected:
+        return True
     here = goods_at(hope, now)
     if facts.status is Status.OUT_FOR_DELIVERY or here is None:
         return facts.status is Status.OUT_FOR_DELIVERY

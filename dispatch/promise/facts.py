@@ -206,6 +206,8 @@ def _facts(order: Order, shared: _Shared) -> Facts:
         accepted_at=order.taken_at,
         door=door_of(order.address, order.lat, order.lon),
         ref=order.ref or "",
+        is_to_be_collected=order.is_to_be_collected,
+        waits_in_time=order.waits_in_time,
         **_lengths(order, shared, order.promised_by),
     )
 

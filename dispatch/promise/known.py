@@ -122,6 +122,7 @@ class Facts:
 
     `pack`, `handover`, `way` (to this customer) and `search` (no shop known): lengths as learned, the policy's where
     nothing was. `busy`: what others' orders need people for. `pins`: who must do a task, because an operator said so.
+    `is_to_be_collected`: nobody brings it; `waits_in_time`: it was packed by the promise, and the customer comes.
     `before`: who the plan counted on until now. `is_waiting_for_somebody`: one of them is overdue, and nobody knows for
     how long.
     """
@@ -149,6 +150,8 @@ class Facts:
     is_waiting_for_somebody: bool = False
     door: Door | None = None
     ref: str = ""
+    is_to_be_collected: bool = False
+    waits_in_time: bool = False
 
     @property
     def pack_length(self) -> Spread:

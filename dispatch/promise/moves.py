@@ -33,7 +33,7 @@ class Request:
 def make_move(session: Session, order: Order, request: Request, now: datetime, *, actor: str) -> None:
     """Move an order along, with its event. Raises MoveNotAllowed or Invalid; nothing is changed then."""
     target = next_status(order, request.move)
-    before = before_move(order, request.move)
+    before, has_waited = before_move(order, request.move), order.waits_in_time
     event = {
         Move.PACK: _pack,
         Move.HAND_OVER: _hand_over,
@@ -44,6 +44,9 @@ def make_move(session: Session, order: Order, request: Request, now: datetime, *
     if before is not None:
         event.data = {**event.data, "before": before}
     set_status(order, target, now)
+    if has_waited and order.delivered_at is not None:
+        # What they collect was theirs when it was ready: when they come for it is up to them.
+        order.delivered_at = order.packed_at
     order.version += 1
     session.flush()
 
@@ -94,7 +97,8 @@ def _deliver(session: Session, order: Order, request: Request, now: datetime, ac
         stock.take(session, order, now)
         order.handed_over_at = now
         # No "on its way" text for what has arrived: customers hear of the delivery itself.
-        record(session, order, "left_unseen", "It had left the shop.", at=now, actor=actor)
+        how = "They came for it." if order.is_to_be_collected else "It had left the shop."
+        record(session, order, "left_unseen", how, at=now, actor=actor)
     return record(session, order, "delivered", f"Delivered.{_note(request)}", at=now, actor=actor)
 
 

@@ -55,7 +55,7 @@ def level_now(order: Order, reading: Reading | None, now: datetime, *, watch: ti
     if order.status in CLOSED:
         was_late = order.delivered_at is not None and order.delivered_at > order.promised_by
         return Level.LATE if was_late else Level.ON_TRACK
-    if reading is None:
+    if reading is None or order.waits_in_time:
         return Level.ON_TRACK
     return level_at(now, promise=order.promised_by, act_by=reading.act_by, late_at=reading.late_at, watch=watch)
 
@@ -68,7 +68,7 @@ def level_sql(branches: Sequence[Branch], now: datetime) -> ColumnElement[str]:
     ]
     return case(
         (Order.delivered_at > Order.promised_by, Level.LATE.value),
-        (or_(Order.status.in_(CLOSED), Watch.order_id.is_(None)), Level.ON_TRACK.value),
+        (or_(Order.status.in_(CLOSED), Watch.order_id.is_(None), Order.waits_in_time), Level.ON_TRACK.value),
         (or_(Order.promised_by < now, Watch.late_at.is_(None), Watch.late_at < now), Level.LATE.value),
         (or_(Watch.act_by.is_(None), Watch.act_by < now), Level.AT_RISK.value),
         (or_(*nearly), Level.WATCH.value),
@@ -78,7 +78,7 @@ def level_sql(branches: Sequence[Branch], now: datetime) -> ColumnElement[str]:
 
 def slack_of(order: Order, reading: Reading | None, now: datetime) -> timedelta | None:
     """How long the next step can still wait; negative when it is too late for it, None when nobody can tell."""
-    if order.status in CLOSED or reading is None:
+    if order.status in CLOSED or reading is None or order.waits_in_time:
         return None
     if reading.act_by is not None:
         return reading.act_by - now

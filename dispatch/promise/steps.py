@@ -25,8 +25,8 @@ def plan_of(view: View) -> Plan:
     if facts.status is Status.OUT_FOR_DELIVERY:
         return Plan(parallel=(), chain=(_on_the_way(view),))
     if facts.status is Status.READY:
-        return Plan(parallel=(), chain=(_carry(view),))
-    chain = (_pack(view), _carry(view))
+        return Plan(parallel=(), chain=(_waits(view) if facts.is_to_be_collected else _carry(view),))
+    chain = (_pack(view),) if facts.is_to_be_collected else (_pack(view), _carry(view))
     lines = {n: line for n, line in enumerate(facts.lines) if line.sourcing not in IN_HAND or line.ready_at}
     errands = [n for n, line in lines.items() if line.sourcing in MUST_BE_FETCHED]
     if view.is_hopeful or not _must_be_shared_out(facts, errands):
@@ -133,7 +133,7 @@ def _carry(view: View) -> Step:
 def _pack(view: View) -> Step:
     """Pack: somebody on a shift, within opening hours until somebody has accepted the order (or may yet)."""
     facts = view.facts
-    length = view.length(facts.pack_length)
+    length, minutes = view.length(facts.pack_length), round(view.minutes(facts.pack_length))
     free = view.free(Skill.PACK)
     openings = None
     if facts.taker_id is None and not view.is_hopeful:
@@ -144,7 +144,7 @@ def _pack(view: View) -> Step:
     windows = _windows(view, Skill.PACK, length, openings=openings)
     return _step(
         ClockName.PACKING,
-        Said(wording.packing_takes, (round(view.minutes(facts.pack_length)),)),
+        Said(wording.packing_takes, (minutes, "") if facts.is_to_be_collected else (minutes,)),
         [Option(duration=length, windows=windows)],
         free=free,
         nobody=wording.nobody_for("pack it"),
@@ -154,6 +154,13 @@ def _pack(view: View) -> Step:
 def _always(view: View, clock: ClockName, words: Words = "") -> Window:
     """Nothing is left to begin: any instant will do."""
     return Window(view.facts.horizon.start, view.facts.horizon.end, clock, words)
+
+
+def _waits(view: View) -> Step:
+    """It is packed, and the customer comes for it: nobody has to do anything."""
+    always = Option(duration=timedelta(0), windows=(_always(view, ClockName.DEADLINE),))
+    words = "it is packed and waits to be collected"
+    return Step(clock=ClockName.DEADLINE, words=words, options=(always,), people=(view.facts.horizon,))
 
 
 def _on_the_way(view: View) -> Step:

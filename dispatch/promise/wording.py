@@ -58,9 +58,9 @@ def way_takes(minutes: int) -> str:
     return f"handing over and the way there take {minutes} min"
 
 
-def packing_takes(minutes: int) -> str:
+def packing_takes(minutes: int, then: str = ", then comes the way there") -> str:
     """Packing comes next."""
-    return f"packing takes {minutes} min, then comes the way there"
+    return f"packing takes {minutes} min{then}"
 
 
 def buying_takes(title: str, minutes: int) -> str:

@@ -272,7 +272,8 @@ def _is_safe_again(session: Session, order: Order, recovery: Recovery, now: date
         return False
     watch = timedelta(minutes=order.branch.policy.watch_minutes)
     reading = readings(session, [order.id]).get(order.id)
-    return now <= order.promised_by and level_now(order, reading, now, watch=watch) is not Level.LATE
+    is_late = now > order.promised_by or level_now(order, reading, now, watch=watch) is Level.LATE
+    return order.waits_in_time or not is_late
 
 
 def _fix_is_late(case: Case, fix_by: datetime) -> None:

@@ -42,6 +42,8 @@ def consider(session: Session, order: Order, look: Look | None, now: datetime, *
     if look is None:
         _ended(session, order, now, links=links)
         return None
+    if order.waits_in_time:
+        return None
     if now <= order.first_promised_by and look.level is not Level.LATE:
         return order.first_promised_by + JUST_PAST
     counted = counted_promise(session, order)

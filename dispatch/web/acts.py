@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..orders.rules import IN_HAND, NEXT_MOVE, Move, Proof, Sourcing, Status
+from ..orders.wording import COLLECTS
 from . import words
 
 # What usually follows for a line that is not in hand.
@@ -49,13 +50,19 @@ class Act:
     is_link: bool = False
 
 
+def waits_for_customer(order: Mapping[str, Any]) -> bool:
+    """Whether it lies packed at the counter for somebody who comes for it."""
+    return Status(order["status"]) is Status.READY and COLLECTS in order["address"]["text"]
+
+
 def next_act(order: Mapping[str, Any], carriers: Sequence[Carrier], *, is_board: bool) -> Act | None:
     """What an operator most likely wants next; None when the order is closed."""
     url = f"/orders/{order['ref']}"
     status = Status(order["status"])
     if status is Status.PROCURING:
         return _next_news(order, url, is_board=is_board)
-    move = NEXT_MOVE.get(status)
+    is_collected = waits_for_customer(order)
+    move = Move.DELIVER if is_collected else NEXT_MOVE.get(status)
     if move is None:
         return None
     needs_pin = move is Move.DELIVER and Proof(order["proof"]) is Proof.PIN
@@ -64,7 +71,7 @@ def next_act(order: Mapping[str, Any], carriers: Sequence[Carrier], *, is_board:
     if is_board and (needs_pin or (move is Move.HAND_OVER and not people)):
         return Act(label=f"{words.MOVES[move]}…", url=f"{url}#next", does=move.value, is_link=True)
     return Act(
-        label=words.MOVES[move],
+        label="Mark collected" if is_collected else words.MOVES[move],
         url=f"{url}/moves",
         does=move.value,
         fields={"move": move.value},

@@ -24,7 +24,7 @@ from ..promise.rules import Level
 from ..promise.tables import Watch
 from ..staff.tables import ExtraShift, Pause, Staff
 from . import words
-from .acts import TOGETHER, Act, Carrier, next_act
+from .acts import TOGETHER, Act, Carrier, next_act, waits_for_customer
 from .people_view import carriers, everybody
 from .plan_view import plan_words, short_plans
 from .tags import ASKING, asked_words, phone_words, told_words
@@ -176,7 +176,7 @@ def _row(shape: Mapping[str, Any], around: _Around, timezone: str, now: datetime
         ref=shape["ref"],
         version=shape["version"],
         level=Level(risk["level"]),
-        slack=words.slack_words(risk["slack_minutes"], promised_by=promised_by, now=now),
+        slack=slack_words(shape, now),
         bar=words.bar_width(risk["slack_minutes"]),
         what=what_words(shape),
         customer=shape["customer"]["name"],
@@ -202,10 +202,20 @@ def status_words(shape: Mapping[str, Any]) -> str:
     """Where it stands; while it is being bought, how far that is."""
     missing = {Sourcing(line["sourcing"]) for line in shape["lines"]} - IN_HAND
     status = Status(shape["status"])
+    if waits_for_customer(shape):
+        return "waits to be collected"
     # Several things in different states have nothing better in common than that they must be bought.
     return (
         words.SOURCINGS[missing.pop()] if status is Status.PROCURING and len(missing) == 1 else words.STATUSES[status]
     )
+
+
+def slack_words(shape: Mapping[str, Any], now: datetime) -> str:
+    """How much time is left to act; what was packed in time for somebody who collects it needs none."""
+    risk = shape["risk"]
+    if waits_for_customer(shape) and Level(risk["level"]) is Level.ON_TRACK:
+        return "ready for them"
+    return words.slack_words(risk["slack_minutes"], promised_by=words.instant(shape["promised_by"]) or now, now=now)
 
 
 def is_taken(shape: Mapping[str, Any]) -> bool:

@@ -67,7 +67,8 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
     words, is_under_way = to.words, order.closed_at is None
     carrier = session.get(Staff, order.carrier_id) if order.carrier_id else None
     name = first_name(carrier.name) if carrier else words.somebody
-    ended = to.when(order.delivered_at) if order.delivered_at else ""
+    where = ", ".join(part for part in (order.branch.name, order.branch.address) if part)
+    ended = to.when(order.closed_at) if order.closed_at else ""
     # Somebody may be looking once more: until it is found, a choice that is open stays open.
     given_up = {line.id for line in order.lines if line.sourcing in GIVEN_UP} if is_under_way else set()
     offers = _offers(asked(session, [order.id]), given_up, to)
@@ -84,13 +85,13 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
             (f"{line.quantity} × {line.title}" if line.quantity > 1 else line.title, line.instead_of)
             for line in order.lines
         ],
-        "said": words.missing if is_missing else _said(session, order, to).format(name=name, at=ended),
+        "said": words.missing if is_missing else _said(session, order, to).format(name=name, at=ended, shop=where),
         "offers": [offer for offer in offers if is_missing or offer["is_open"]],
         "heads_up": _heads_up(session, order, to),
         "asks_whether_good": recovery is not None and recovery.stage is Stage.FIXED,
         "step": STEP_OF.get(order.status),
         "is_open": is_under_way,
-        "is_late": is_under_way and at > order.promised_by,
+        "is_late": is_under_way and at > order.promised_by and not order.waits_in_time,
         "promise": to.when(order.promised_by),
         "first_promise": to.when(order.first_promised_by) if moved else "",
         "takes_replies": takes_replies(country_prefix(order.customer_phone)),
@@ -101,6 +102,8 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
 
 def _said(session: Session, order: Order, to: Reader) -> str:
     """Where it stands. Nobody is thanked for their trust by who has failed it."""
+    if order.status is Status.READY and order.is_to_be_collected:
+        return to.words.kept
     is_late = order.delivered_at is not None and order.delivered_at > counted_promise(session, order).promised_by
     return to.words.came_late if is_late else to.words.said[order.status]
 

@@ -21,6 +21,7 @@ class PageWords:
     preferences: dict[Preference, str]
     title: str
     hello: str
+    kept: str
     missing: str
     somebody: str
     between: str
@@ -77,6 +78,7 @@ EN = PageWords(
     },
     title="Your order from {shop}",
     hello="Hello {name},",
+    kept="It is ready for you at {shop}.",
     missing="We could not find everything in time.",
     somebody="Somebody of ours",
     between="Probably there between {early} and {late}.",
@@ -132,6 +134,7 @@ HI = PageWords(
     },
     title="{shop} से आपका ऑर्डर",
     hello="नमस्ते {name} जी,",
+    kept="यह {shop} पर आपके लिए तैयार है।",
     missing="हमें सब कुछ समय पर नहीं मिल पाया।",
     somebody="हमारे साथी",
     between="शायद {early} और {late} के बीच पहुँचेगा।",

@@ -24,7 +24,7 @@ from ..procurement.tables import Item, Supplier
 from ..promise.rules import Level
 from . import words
 from .acts import Act, next_act
-from .board_view import is_taken, people_here, status_words, what_words
+from .board_view import is_taken, people_here, slack_words, status_words, what_words
 from .call_view import call_lists
 from .line_forms import CHANGEABLE
 from .people_view import everybody
@@ -127,7 +127,7 @@ def _head(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
     risk, status = shape["risk"], Status(shape["status"])
     promised_by = words.instant(shape["promised_by"]) or place.now
     is_open = status not in CLOSED
-    slack = words.slack_words(risk["slack_minutes"], promised_by=promised_by, now=place.now) if is_open else ""
+    slack = slack_words(shape, place.now) if is_open else ""
     moved = shape["first_promised_by"] != shape["promised_by"]
     level = Level(risk["level"])
     is_calmer = level is Level.AT_RISK and is_taken(shape)

@@ -11,10 +11,18 @@ from sqlalchemy import select
 from dispatch.customers.heads_up_answers import Answered, answer_for_customer, answer_heads_up
 from dispatch.customers.heads_up_rules import Outcome, Preference
 from dispatch.customers.tables import HeadsUp
+from dispatch.escalation.queries import list_orders
 from dispatch.foundation.db import once_more
 from dispatch.foundation.errors import Conflict, Invalid, NotFound
 from dispatch.messaging.service import opt_out
+from dispatch.orders.branches import get_branch
+from dispatch.orders.service import find_order
 from dispatch.orders.tables import Promise
+from dispatch.promise.rules import Level
+from dispatch.reports.queries import promise_rows, today
+from dispatch.reports.rules import Days
+from dispatch.reports.rules import Outcome as Ending
+from dispatch.web import board_view, customer_view
 from tests.world import World, at_once, city, world
 
 __all__ = ["city", "world"]
@@ -233,3 +241,95 @@ def test_a_tap_and_a_rider_at_the_door_at_the_same_moment(shop: World) -> None:
     done = answers.count("done")
     # One of them was first, and everybody else heard how it stands.
     assert (status, done, answers[0]) in {("delivered", 0, "delivered"), ("cancelled", 1, "MoveNotAllowed")}
+
+
+# --- who comes for it ------------------------------------------------------------------------------------------------
+
+
+def who_comes(shop: World) -> str:
+    """An order that can be packed and not be brought, whose customer says that they come for it."""
+    shop.pause("Ravi", minutes=95)
+    shop.person("Tom", role="buyer", shifts="24/7")
+    shop.phones.ignored |= {shop.numbers["Ravi"], shop.numbers["Tom"]}
+    ref = shop.order(minutes=120, reason="exam tomorrow")
+    shop.procure(ref, "bought")
+    shop.advance(minutes=61)
+    shop.phone(ARJUN).expects("has your order").expects("3 to collect it").replies("3").expects("We keep it for you")
+    return ref
+
+
+def ending(shop: World) -> Ending:
+    with shop.db.snapshot() as session:
+        branch = get_branch(session, "main")
+        days = Days(today(branch, shop.now), today(branch, shop.now))
+        (row,) = promise_rows(session, branch, days, shop.now)
+    return row.outcome
+
+
+def test_what_lies_ready_at_the_counter_is_kept_whenever_they_come(shop: World) -> None:
+    ref = who_comes(shop)
+    shop.move(ref, "pack")
+    shop.advance(minutes=180)
+    seen = shop.see(ref)
+    assert (seen["risk"]["level"], seen["risk"]["slack_minutes"]) == ("on_track", None)
+    assert seen["risk"]["binding"]["message"] == "It is packed and waits to be collected."
+    assert (seen["escalation"]["state"], shop.asked(ref)) == ("resolved", [])
+    assert "recovery_opened" not in shop.events(ref)
+    with shop.db.snapshot() as session:
+        page = customer_view.shown(session, find_order(session, ref), shop.now)
+        ((row,),) = (group.rows for group in board_view.groups(session, shop.now, shop.runtime.links))
+    assert (page["said"], page["is_late"]) == ("It is ready for you at Kala Books, 4 Lake Road.", False)
+    assert (row.group, row.status, row.slack) == ("calm", "waits to be collected", "ready for them")
+    assert [text.body for text in shop.city.texts() if "sorry" in text.body] == []
+    with shop.db.snapshot() as session:
+        for level, refs in ((Level.ON_TRACK, [ref]), (Level.LATE, [])):
+            found, _ = list_orders(session, shop.now, shop.runtime.links, risk=level)
+            assert [order["ref"] for order in found] == refs
+    assert ending(shop) is Ending.KEPT
+    shop.move(ref, "deliver")
+    shop.tick()
+    shop.phone(ARJUN).expects("has been delivered", "Thank you")
+    seen = shop.see(ref)
+    assert (seen["delivered_at"], seen["risk"]["level"]) == (seen["packed_at"], "on_track")
+    assert ending(shop) is Ending.KEPT
+
+
+def test_what_is_not_packed_by_the_promise_is_broken_for_who_comes_too(shop: World) -> None:
+    ref = who_comes(shop)
+    shop.advance(minutes=70)
+    shop.phone(ARJUN).expects("we promised you Physics 2 by 16:00", "sorry")
+    assert shop.level(ref) == "late"
+    # Nobody is asked to carry what they come for, however late it is.
+    shop.move(ref, "pack")
+    asked = len(shop.asked(ref))
+    shop.advance(minutes=30)
+    assert (len(shop.asked(ref)), shop.escalation(ref)["state"]) == (asked, "unanswered")
+    assert shop.level(ref) == "late"
+
+
+def test_who_comes_because_it_was_not_brought_was_not_served_in_time(shop: World) -> None:
+    shop.pause("Ravi", minutes=95)
+    shop.phones.ignored.add(shop.numbers["Ravi"])
+    ref = shop.order(minutes=120)
+    shop.procure(ref, "bought")
+    shop.move(ref, "pack")
+    shop.advance(minutes=121)
+    choose(shop, ref, Preference.COLLECT)
+    shop.advance(minutes=30)
+    shop.phone(ARJUN).expects("has your order").expects("3 to collect it").expects("we promised you", "sorry")
+    assert shop.level(ref) == "late"
+
+
+def test_who_packs_it_for_somebody_who_comes_is_not_sent_on_the_way(shop: World) -> None:
+    shop.phones.ignored.clear()
+    ref = shop.order(minutes=70)
+    shop.procure(ref, "bought")
+    shop.advance(minutes=40)
+    shop.phone(ARJUN).expects("has your order").expects("3 to collect it").replies("3").expects("We keep it for you")
+    ravi = shop.phone("Ravi").expects("Please take Physics 2").expects("is safe again")
+    shop.advance(minutes=25)
+    ravi.expects("Please pack Physics 2 for Arjun (exam tomorrow), who collects it at Kala Books").replies("#A")
+    ravi.expects("is yours. 12P when you have packed it, 12R to hand it back")
+    ravi.replies("#P").expects("noted as packed, the customer collects it")
+    assert (shop.see(ref)["status"], shop.see(ref)["carrier"]) == ("ready", None)
+    shop.ignore_rest()

@@ -103,7 +103,8 @@ def test_complaints_are_sorted_like_the_form_and_none_is_lost() -> None:
 
 def order(status: Status, *lines: Sourcing, proof: Proof = Proof.NONE) -> dict[str, object]:
     shown = [{"id": str(n), "title": f"Book {n}", "sourcing": state.value} for n, state in enumerate(lines)]
-    return {"ref": "K7Q2", "status": status.value, "proof": proof.value, "lines": shown}
+    address = {"text": "12 Lake Road"}
+    return {"ref": "K7Q2", "status": status.value, "proof": proof.value, "lines": shown, "address": address}
 
 
 RAVI = Carrier(id="1", name="Ravi Kumar", short="Ravi", state="here", is_here=True)
@@ -115,6 +116,13 @@ MEENA = Carrier(id="2", name="Meena Iyer", short="Meena", state="not here", is_h
 def test_every_status_has_its_next_move_or_is_closed(status: Status, is_board: bool) -> None:
     act = next_act(order(status, Sourcing.TO_PROCURE), [RAVI, MEENA], is_board=is_board)
     assert (act is None) == (status in {Status.DELIVERED, Status.CANCELLED})
+
+
+def test_what_waits_for_who_collects_it_is_handed_to_nobody_else() -> None:
+    waits = {**order(Status.READY), "address": {"text": "Arjun collects it at Kala Books"}}
+    act = next_act(waits, [RAVI], is_board=True)
+    assert act is not None
+    assert (act.label, act.fields, act.people) == ("Mark collected", {"move": "deliver"}, ())
 
 
 def test_what_is_not_one_tap_leads_to_the_order() -> None:
