@@ -60,5 +60,6 @@ class Case:
 
     @property
     def is_theirs(self) -> bool:
-        """This person has it, and the order is still open."""
-        return self.page.answer is Answer.ACCEPTED and self.order.status not in CLOSED
+        """This person has it, also where the desk gave it to them, and the order is still open."""
+        has_it = self.page.answer is Answer.ACCEPTED or self.order.carrier_id == self.staff.id
+        return has_it and self.order.status not in CLOSED

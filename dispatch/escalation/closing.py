@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from ..messaging.rules import Kind, TextState
 from ..messaging.service import Draft, enqueue, enqueue_all, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
-from ..orders.rules import Status
+from ..orders.rules import CLOSED, Status
 from ..orders.service import record
 from ..orders.tables import Order
 from ..promise.rules import Task
@@ -26,11 +26,17 @@ from .tables import Escalation, Page
 
 
 def release_others(
-    session: Session, order: Order, escalation: Escalation, body: str, now: datetime, *, taker_id: int | None = None
+    session: Session,
+    order: Order,
+    escalation: Escalation,
+    body: str,
+    now: datetime,
+    *,
+    has_it: Collection[int | None] = (),
 ) -> list[Page]:
     """Close every unanswered page; those whose text has left, or may have, are told so. Answers who is told.
 
-    `taker_id`: whoever has it now; their other pages of earlier rounds are closed without a word. The race with a
+    `has_it`: whoever has it, or a part of it; their own pages are closed without a word. The race with a
     worker that has just claimed a page: the stand-down waits in the outbox until that page is settled, and is dropped
     when it never left.
     """
@@ -38,7 +44,7 @@ def release_others(
     for page in waiting:
         page.answer, page.answered_at, page.closed_at = Answer.LOST, now, now
     session.flush()
-    waiting = [page for page in waiting if page.staff_id != taker_id]
+    waiting = [page for page in waiting if page.staff_id not in has_it]
     ids = [page.id for page in waiting]
     # Answered pages too: whoever took it by link need not be asked by a text that was slow to leave.
     everything = [page.id for page in escalation.pages]
@@ -93,13 +99,12 @@ def _stand_down(order: Order, page: Page, body: str, *, after_id: int | None = N
 def close(session: Session, order: Order, escalation: Escalation, end: EscalationState, now: datetime) -> None:
     """End an escalation and stand everybody down."""
     hold_open_texts(session, order.id)
-    what = what_of(order)
-    if order.status in (Status.DELIVERED, Status.CANCELLED):
-        body = wording.called_off(order.ref, what, is_delivered=order.status is Status.DELIVERED)
-    else:
-        body = wording.saved(order.ref, what)
-    was_open = escalation.state is EscalationState.OPEN
-    release_others(session, order, escalation, body, now)
+    body, was_open = _why(session, order, escalation), escalation.state is EscalationState.OPEN
+    has_it: list[int | None] = []
+    if order.status not in CLOSED:
+        has_it = [order.carrier_id, escalation.accepted_by_id, other_taker(session, escalation)]
+        _tell_carrier(session, order, escalation, now)
+    release_others(session, order, escalation, body, now, has_it=has_it)
     _tell_taker(session, order, escalation, body, now)
     escalation.state, escalation.closed_at, escalation.next_step_at = end, now, None
     escalation.check_in_at, escalation.beside_at = None, None
@@ -109,6 +114,25 @@ def close(session: Session, order: Order, escalation: Escalation, end: Escalatio
     if was_open and end is EscalationState.RESOLVED and order.status is not Status.DELIVERED:
         record(session, order, "safe_again", "The promise is safe again.", at=now, actor="clock")
     session.flush()
+
+
+def _why(session: Session, order: Order, escalation: Escalation) -> str:
+    """Why nobody is needed any more: safe again is only what nobody has to do anything for."""
+    what = what_of(order)
+    if order.status in CLOSED:
+        return wording.called_off(order.ref, what, is_delivered=order.status is Status.DELIVERED)
+    if order.status is Status.READY and order.is_to_be_collected:
+        return wording.waits(order.ref, what)
+    has_it = session.get(Staff, order.carrier_id) if order.carrier_id else escalation.accepted_by
+    return wording.stand_down(order.ref, what, who=has_it.name) if has_it else wording.saved(order.ref, what)
+
+
+def _tell_carrier(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:
+    """Whom the desk gave it to while they were still asked: it is not over for them, and their code says when it is."""
+    page = next((each for each in escalation.pages if each.answer is None and each.staff_id == order.carrier_id), None)
+    if page is not None:
+        body, sent = wording.with_you(order.ref, what_of(order), code=page.code), _last_sent(session, [page.id])
+        enqueue(session, _stand_down(order, page, body, after_id=sent.get(page.id)), now)
 
 
 def leave_order(session: Session, order: Order, escalation: Escalation) -> None:
@@ -151,5 +175,5 @@ def heard_from_taker(session: Session, order: Order, escalation: Escalation, now
     escalation.beside_at, escalation.next_step_at = None, None
     who = escalation.accepted_by.name if escalation.accepted_by else "Somebody"
     body = wording.stand_down(order.ref, what_of(order), who=who)
-    release_others(session, order, escalation, body, now, taker_id=escalation.accepted_by_id)
+    release_others(session, order, escalation, body, now, has_it=[escalation.accepted_by_id])
     record(session, order, "taker_heard", f"{who} was heard of.", at=now, actor="clock")

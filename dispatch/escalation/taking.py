@@ -41,7 +41,7 @@ def accept(case: Case) -> AnswerResult:
     if escalation.need is not Need.DELIVER:
         turn_lines(case, {Sourcing.TO_PROCURE, Sourcing.UNAVAILABLE}, Sourcing.SEARCHING)
     body = wording.stand_down(order.ref, what_of(order), who=case.staff.name)
-    told = release_others(case.session, order, escalation, body, case.now, taker_id=case.staff.id)
+    told = release_others(case.session, order, escalation, body, case.now, has_it=[case.staff.id])
     if told:
         names = ", ".join(page.staff.name for page in told)
         record(case.session, order, "stood_down", f"Told {names}.", at=case.now, actor="clock")

@@ -178,6 +178,16 @@ def saved(ref: str, what: str) -> str:
     return fit(lambda what: f"{ref} ({what}) is safe again. Nothing more to do, thank you.", what)
 
 
+def waits(ref: str, what: str) -> str:
+    """To everybody who was asked, when it is packed for a customer who comes for it."""
+    return fit(lambda what: f"{ref} ({what}) is packed, the customer collects it. Nothing more to do, thank you.", what)
+
+
+def with_you(ref: str, what: str, *, code: int) -> str:
+    """To somebody who was asked and has not answered, when they were given it at the desk."""
+    return fit(lambda what: f"{ref} ({what}) is with you. {code}D when it is delivered, thank you.", what)
+
+
 def called_off(ref: str, what: str, *, is_delivered: bool) -> str:
     """To everybody who was asked, when the order ended."""
     how = "has been delivered" if is_delivered else "was cancelled"

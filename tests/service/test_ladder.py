@@ -249,7 +249,11 @@ def test_handed_over_at_the_board_stands_everybody_down(ladder: World) -> None:
     ladder.tick()
     assert ladder.escalation(ref)["state"] == "resolved"
     ladder.phone("Sita").expects(ref, "take")
-    ladder.phone("Sita").expects("safe again").expects_nothing()
+    # It is not said to be safe: it is with Ravi, who may be late. His code still says that it is there.
+    ladder.phone("Sita").expects("Ravi has taken", ref, "Nothing more to do").expects_nothing()
+    ravi = ladder.phone("Ravi").expects(ref, "take").expects(ref, "is with you. 11D when it is delivered")
+    ravi.replies("#D").expects("Well done").expects_nothing()
+    assert ladder.see(ref)["status"] == "delivered"
     ladder.ignore_rest()
 
 

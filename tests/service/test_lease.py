@@ -78,7 +78,7 @@ def test_whoever_takes_over_has_it_and_the_first_keeps_the_right_to_finish(shop:
     # He had it all along.
     shop.phone("Ravi").replies("#P").expects("on the way")
     assert shop.see(ref)["carrier"]["name"] == "Ravi"
-    shop.phone("Sita").expects(ref, "Nothing more to do")
+    shop.phone("Sita").expects("Ravi has taken", ref, "Nothing more to do")
     shop.phone("Ravi").replies("#D").expects("delivered")
     assert shop.see(ref)["status"] == "delivered"
     shop.phone("Sita").expects_nothing()

@@ -177,6 +177,8 @@ SAYINGS = {
     "still_yours": lambda x: wording.still_yours("K7Q2", code=CODE, need=Need.DELIVER),
     "stand_down": lambda x: wording.stand_down("K7Q2", x, who=x or "Ravi"),
     "saved": lambda x: wording.saved("K7Q2", x),
+    "waits": lambda x: wording.waits("K7Q2", x),
+    "with_you": lambda x: wording.with_you("K7Q2", x, code=CODE),
     "called_off": lambda x: wording.called_off("K7Q2", x, is_delivered=False),
     "taken_by": lambda x: wording.taken_by("K7Q2", who=x, others=[f"17 ABCD {x[:30]}"] * 30),
     "on_the_way": lambda x: wording.on_the_way("K7Q2", code=CODE, where=x, needs_pin=True),
