@@ -15,15 +15,15 @@ from ..foundation.types import country_prefix
 from ..messaging.reachable import why_unreachable
 from ..messaging.rules import Kind, takes_replies
 from ..messaging.service import Draft, Settled, enqueue, withdraw
-from ..orders.rules import Status
+from ..orders.rules import Sourcing, Status
 from ..orders.service import record
-from ..orders.tables import Order
+from ..orders.tables import Line, Order
 from ..orders.telling import language, worded
 from ..orders.wording import first_name, things
 from ..procurement.offers import asked_of_phone
 from ..procurement.substitution_rules import OfferState
 from ..promise.looks import Look
-from .heads_up_rules import choices, due_at, proposed
+from .heads_up_rules import Preference, choices, due_at, proposed
 from .heads_up_wording import Told, heads_up
 from .offer_notices import NOT_DELIVERED, TELLS
 from .tables import HeadsUp
@@ -72,7 +72,7 @@ def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: L
         made_at=now,
         promised_by=order.promised_by,
         proposed_at=later,
-        choices=[choice.value for choice in choices(order.status, later)],
+        choices=[choice.value for choice in choices(order.status, later, is_missing=bool(missing(order)))],
         withheld=why_unreachable(session, order.customer_phone),
     )
     session.add(row)
@@ -98,10 +98,12 @@ def _text(session: Session, order: Order, row: HeadsUp, look: Look, now: datetim
         promised=promised,
         link=links.tracking(order.id),
         cause=look.clock,
-        choices=choices(order.status, later),
+        choices=[Preference(choice) for choice in row.choices],
         later=local_text(later, timezone, now=now) if later else "",
         taker=first_name(look.taker).strip(),
         takes_replies=_takes_numbers(session, order),
+        missing=len(missing(order)),
+        count=len(order.lines),
     )
     draft = Draft(
         key=f"heads_up:{order.id}",
@@ -116,6 +118,11 @@ def _text(session: Session, order: Order, row: HeadsUp, look: Look, now: datetim
     text = f"Told {name} that it may not be there by {promised}, and asked what they prefer."
     data = {"choices": row.choices, "proposed_at": later.isoformat() if later else None}
     record(session, order, "heads_up", text, at=now, actor=TELLS, data=data)
+
+
+def missing(order: Order) -> list[Line]:
+    """What of an order can't be had, as far as anybody knows."""
+    return [line for line in order.lines if line.sourcing is Sourcing.UNAVAILABLE]
 
 
 def _takes_numbers(session: Session, order: Order) -> bool:

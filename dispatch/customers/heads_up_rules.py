@@ -61,12 +61,13 @@ def proposed(promised_by: datetime, projected_at: datetime | None, timezone: str
     return at if not past else at + (QUARTER - past)
 
 
-def choices(status: Status, new_time: datetime | None) -> tuple[Preference, ...]:
-    """What can be chosen: nobody fetches what is on its way already, and a time is offered only when we know one."""
+def choices(status: Status, new_time: datetime | None, *, is_missing: bool = False) -> tuple[Preference, ...]:
+    """What can be chosen: nobody fetches what is on its way already, or what we have not found; and a time is offered
+    only when we know one."""
     can = {
         Preference.WAIT: True,
         Preference.LATER: new_time is not None,
-        Preference.COLLECT: status is not Status.OUT_FOR_DELIVERY,
+        Preference.COLLECT: status is not Status.OUT_FOR_DELIVERY and not is_missing,
         Preference.CANCEL: True,
     }
     return tuple(choice for choice in Preference if can[choice])

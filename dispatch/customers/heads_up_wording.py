@@ -37,11 +37,15 @@ BECAUSE = {
         ClockName.DEADLINE: "समय कम है",
     },
 }
+# Of what can't be had: of the one thing they ordered, or of some of several.
+NOT_FOUND = {Language.EN: "we have not found it yet", Language.HI: "यह अभी नहीं मिला"}
+NOT_ALL_FOUND = {Language.EN: "we have not found all of it yet", Language.HI: "सब कुछ अभी नहीं मिला"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What may be said. Times are local, like "19:30"; `later`: the time we propose, `taker`: a first name."""
+    """What may be said. Times are local, like "19:30"; `later`: the time we propose, `taker`: a first name. `missing`:
+    how many of their `count` things can't be had."""
 
     shop: str
     name: str
@@ -49,10 +53,19 @@ class Told:
     promised: str
     link: str
     cause: ClockName
-    choices: tuple[Preference, ...]
+    choices: Sequence[Preference]
     later: str = ""
     taker: str = ""
     takes_replies: bool = True
+    missing: int = 0
+    count: int = 1
+
+
+def because(told: Told, language: Language) -> str:
+    """Why it is in danger; what nobody has found outweighs what the clock says of it."""
+    if told.missing:
+        return (NOT_FOUND if told.missing == told.count == 1 else NOT_ALL_FOUND)[language]
+    return BECAUSE[language][told.cause]
 
 
 def heads_up(told: Told, language: Language = Language.EN) -> Said:
@@ -69,7 +82,7 @@ def heads_up(told: Told, language: Language = Language.EN) -> Said:
         "shop": told.shop,
         "what": told.what,
         "promised": told.promised,
-        "because": BECAUSE[language][told.cause],
+        "because": because(told, language),
         "doing": doing,
         "how": how,
         "link": told.link,

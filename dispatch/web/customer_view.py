@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..customers.heads_up import heads_up_of, is_open
+from ..customers.heads_up import heads_up_of, is_open, missing
 from ..customers.heads_up_rules import Preference
 from ..escalation.rules import EscalationState
 from ..escalation.tables import Escalation
@@ -18,7 +18,7 @@ from ..foundation.types import country_prefix
 from ..messaging.consent import opted_out
 from ..messaging.phrase_rules import Language
 from ..messaging.rules import takes_replies
-from ..orders.rules import Sourcing, Status
+from ..orders.rules import Status
 from ..orders.tables import Order
 from ..orders.telling import counted_promise, language
 from ..orders.wording import first_name
@@ -26,10 +26,11 @@ from ..procurement.offer_answers import GIVEN_UP
 from ..procurement.offers import Asked, asked
 from ..procurement.substitution_rules import OfferState
 from ..promise.estimates import LIKELY
-from ..promise.rules import IN_DANGER
+from ..promise.rules import IN_DANGER, Level
 from ..promise.tables import Watch
 from ..recovery.answers import asked_case
-from ..recovery.rules import Stage
+from ..recovery.case import live_case
+from ..recovery.rules import Cause, Stage
 from ..staff.tables import Staff
 from .customer_words import PAGE_WORDS, PageWords, when
 
@@ -72,7 +73,7 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
     # Somebody may be looking once more: until it is found, a choice that is open stays open.
     given_up = {line.id for line in order.lines if line.sourcing in GIVEN_UP} if is_under_way else set()
     offers = _offers(asked(session, [order.id]), given_up, to)
-    is_missing = is_under_way and any(line.sourcing is Sourcing.UNAVAILABLE for line in order.lines)
+    is_missing = is_under_way and bool(missing(order))
     recovery = asked_case(session, order.id)
     moved = order.first_promised_by != order.promised_by
     return {
@@ -91,11 +92,11 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
         "asks_whether_good": recovery is not None and recovery.stage is Stage.FIXED,
         "step": STEP_OF.get(order.status),
         "is_open": is_under_way,
-        "is_late": is_under_way and at > order.promised_by and not order.waits_in_time,
         "promise": to.when(order.promised_by),
         "first_promise": to.when(order.first_promised_by) if moved else "",
         "takes_replies": takes_replies(country_prefix(order.customer_phone)),
         "is_stopped": bool(opted_out(session, [order.customer_phone])),
+        **_lateness(session, order, to),
         **_progress(session, order, to),
     }
 
@@ -108,12 +109,34 @@ def _said(session: Session, order: Order, to: Reader) -> str:
     return to.words.came_late if is_late else to.words.said[order.status]
 
 
+def _lateness(session: Session, order: Order, to: Reader) -> dict[str, object]:
+    """What is true of the promise: it may not be kept, it will not be, and we have said sorry, or it has passed."""
+    words, is_past = to.words, to.now > order.promised_by and not order.waits_in_time
+    is_lost = not is_past and _is_lost(session, order)
+    danger = words.not_there if is_past else words.will_be_late if is_lost else words.may_be_late
+    promise = to.when(order.promised_by)
+    return {
+        "is_late": order.closed_at is None and (is_past or is_lost),
+        "late": (words.lost if is_lost else words.late).format(promise=promise),
+        "danger": danger.format(promise=promise),
+    }
+
+
+def _is_lost(session: Session, order: Order) -> bool:
+    """Whether it can't be kept any more, and the customer has heard so: the page never says it before the apology."""
+    watch, case = session.get(Watch, order.id), live_case(session, order.id)
+    was_told = case is not None and case.cause is Cause.LATE and case.stage is Stage.EMPATHISED
+    return was_told and watch is not None and watch.level is Level.LATE
+
+
 def _progress(session: Session, order: Order, to: Reader) -> dict[str, str]:
     """When it is there, as a span, once it is on its way; what we do about it while it is in danger."""
     watch = session.get(Watch, order.id)
     if order.closed_at is not None or watch is None:
         return {"arrives": "", "doing": ""}
     doing = _doing(session, order, to) if watch.level in IN_DANGER and order.carrier_id is None else ""
+    if doing and to.now <= order.promised_by and not _is_lost(session, order):
+        doing = f"{to.words.tight} {doing}"
     is_on_its_way = order.status is Status.OUT_FOR_DELIVERY and order.handed_over_at is not None
     if not is_on_its_way or watch.projected_at is None or order.handed_over_at is None:
         return {"arrives": "", "doing": doing}
@@ -149,7 +172,8 @@ def _heads_up(session: Session, order: Order, to: Reader) -> list[tuple[str, str
         return []
     later = to.when(row.proposed_at) if row.proposed_at else ""
     is_past = row.proposed_at is not None and row.proposed_at <= to.now
-    can = [wish for wish in map(Preference, row.choices) if not (wish is Preference.LATER and is_past)]
+    gone = {Preference.LATER: is_past, Preference.COLLECT: bool(missing(order))}
+    can = [wish for wish in map(Preference, row.choices) if not gone.get(wish)]
     return [(wish.value, to.words.preferences[wish].format(later=later)) for wish in can]
 
 

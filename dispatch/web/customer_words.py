@@ -38,14 +38,18 @@ class PageWords:
     offer_past: str
     offer_phone: str
     may_be_late: str
+    will_be_late: str
+    not_there: str
     prefer: str
     good: str
     good_yes: str
     good_missing: str
     good_no: str
+    tight: str
     doing: str
     doing_by: str
     late: str
+    lost: str
     came_late: str
     promised: str
     first: str
@@ -79,7 +83,7 @@ EN = PageWords(
     title="Your order from {shop}",
     hello="Hello {name},",
     kept="It is ready for you at {shop}.",
-    missing="We could not find everything in time.",
+    missing="We have not found everything yet.",
     somebody="Somebody of ours",
     between="Probably there between {early} and {late}.",
     any_minute="It should be there any minute.",
@@ -95,14 +99,18 @@ EN = PageWords(
     offer_past="You could choose something else until {until}.",
     offer_phone="We will phone you about it. If you would rather not wait, please call {shop}.",
     may_be_late="It may not be there by {promise}",
+    will_be_late="It will not be there by {promise}",
+    not_there="It is not with you yet",
     prefer="What would you prefer?",
     good="Is everything good now?",
     good_yes="Yes, it is good",
     good_missing="If not, what is missing?",
     good_no="No, not yet",
-    doing="It is tight. We are asking everybody who can help.",
-    doing_by="It is tight. {name} has taken it on.",
+    tight="It is tight.",
+    doing="We are asking everybody who can help.",
+    doing_by="{name} has taken it on.",
     late="We promised it by {promise}, and it is not there yet. We are on it.",
+    lost="We promised it by {promise}, and we will not make it. We are sorry that we let you down.",
     came_late="It is with you since {at}. We know that it came later than we promised.",
     promised="We promised it by",
     first="We first said {first}.",
@@ -135,7 +143,7 @@ HI = PageWords(
     title="{shop} से आपका ऑर्डर",
     hello="नमस्ते {name} जी,",
     kept="यह {shop} पर आपके लिए तैयार है।",
-    missing="हमें सब कुछ समय पर नहीं मिल पाया।",
+    missing="हमें अभी सब कुछ नहीं मिला है।",
     somebody="हमारे साथी",
     between="शायद {early} और {late} के बीच पहुँचेगा।",
     any_minute="अब किसी भी पल पहुँचेगा।",
@@ -151,14 +159,18 @@ HI = PageWords(
     offer_past="आप {until} तक कुछ और चुन सकते थे।",
     offer_phone="हम इस बारे में आपको फ़ोन करेंगे। रुकना न चाहें तो {shop} को फ़ोन करें।",
     may_be_late="यह शायद {promise} तक न पहुँचे",
+    will_be_late="यह {promise} तक नहीं पहुँचेगा",
+    not_there="यह अभी आपके पास नहीं पहुँचा",
     prefer="आप क्या चाहेंगे?",
     good="क्या अब सब ठीक है?",
     good_yes="हाँ, सब ठीक है",
     good_missing="अगर नहीं, तो क्या कमी है?",
     good_no="नहीं, अभी नहीं",
-    doing="समय कम है। जो भी मदद कर सकता है, हम उससे पूछ रहे हैं।",
-    doing_by="समय कम है। {name} ने इसे अपने हाथ में लिया है।",
+    tight="समय कम है।",
+    doing="जो भी मदद कर सकता है, हम उससे पूछ रहे हैं।",
+    doing_by="{name} ने इसे अपने हाथ में लिया है।",
     late="हमने {promise} तक का वादा किया था, और यह अभी नहीं पहुँचा। हम इसमें लगे हैं।",
+    lost="हमने {promise} तक का वादा किया था, और हम नहीं पहुँचा पाएँगे। हमें खेद है।",
     came_late="यह {at} से आपके पास है। हम जानते हैं, यह वादे से देर में आया।",
     promised="हमारा वादा",
     first="पहले हमने {first} कहा था।",

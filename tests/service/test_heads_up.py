@@ -16,7 +16,8 @@ from dispatch.foundation.db import once_more
 from dispatch.foundation.errors import Conflict, Invalid, NotFound
 from dispatch.messaging.service import opt_out
 from dispatch.orders.branches import get_branch
-from dispatch.orders.service import find_order
+from dispatch.orders.rules import Substitution
+from dispatch.orders.service import NewLine, find_order
 from dispatch.orders.tables import Promise
 from dispatch.promise.rules import Level
 from dispatch.reports.queries import promise_rows, today
@@ -106,6 +107,22 @@ def told_early(shop: World, minutes: float = 59, **more: Any) -> str:
     assert shop.level(ref) == "at_risk", shop.see(ref)["risk"]
     shop.phone(more.get("customer_name", ARJUN)).expects("may not be with you by")
     return ref
+
+
+def test_of_what_can_not_be_had_it_says_so_and_nobody_is_to_collect_it(shop: World) -> None:
+    shop.person("Anand", role="founder", shifts=None)
+    shop.phones.ignored |= {shop.numbers["Anand"], shop.numbers["Ravi"]}
+    ref = shop.order(minutes=180, lines=(NewLine(title="Physics 2", substitution=Substitution.NEVER),))
+    shop.tick()
+    shop.phone(ARJUN).expects("has your order")
+    shop.procure(ref, "unavailable", note="out of print")
+    shop.advance(minutes=15)
+    arjun = shop.phone(ARJUN).expects("by 17:00: we have not found it yet", "1 to wait, 2 if not needed")
+    assert arjun.last is not None
+    assert "collect" not in arjun.last.body
+    told = row(shop, ref)
+    assert told is not None
+    assert told.choices == ["wait", "cancel"]
 
 
 def test_whom_no_text_reaches_is_for_a_person_to_phone(shop: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from dispatch.customers import heads_up_wording as wording
 from dispatch.customers.heads_up_rules import Preference, choices, due_at, proposed, read
 from dispatch.customers.heads_up_wording import Told
+from dispatch.messaging.phrase_rules import Language
 from dispatch.messaging.reply_rules import STOP_WORDS
 from dispatch.messaging.wording import segments
 from dispatch.orders.rules import OPEN, Status
@@ -107,6 +108,16 @@ def test_facts_what_we_do_and_a_choice() -> None:
     assert "Ravi is on it." in wording.heads_up(told(taker="Ravi")).ours()
     only = wording.heads_up(told(takes_replies=False)).ours()
     assert ("Reply" in only, f"Tell us what you prefer: {LINK}" in only) == (False, True)
+
+
+def test_what_nobody_has_found_is_not_late_from_another_shop_and_not_to_be_collected() -> None:
+    cause = ClockName.PROCUREMENT
+    assert "by 19:30: we have not found it yet. We are" in wording.heads_up(told(cause=cause, missing=1)).ours()
+    assert "we have not found all of it yet." in wording.heads_up(told(cause=cause, missing=1, count=2)).ours()
+    assert "from another shop takes longer" in wording.heads_up(told(cause=cause, count=2)).ours()
+    assert "यह अभी नहीं मिला" in wording.heads_up(told(cause=cause, missing=1), Language.HI).ours(Language.HI)
+    assert Preference.COLLECT in choices(Status.PROCURING, NOW)
+    assert Preference.COLLECT not in choices(Status.PROCURING, NOW, is_missing=True)
 
 
 @pytest.mark.parametrize("clock", ClockName)

@@ -78,7 +78,7 @@ def history(desk: Desk, ref: str) -> list[str]:
 def test_the_page_asks_and_looking_changes_nothing(desk: Desk, asked: str) -> None:
     before = history(desk, asked)
     page = track(desk, asked).text
-    assert "We could not find everything in time." in page
+    assert "We have not found everything yet." in page
     assert "We can&#39;t get Physics 2 in time" in page
     assert 'Please choose by <strong class="num">today 15:00</strong>' in page
     assert '<button class="button big main" name="choice" value="old">Physics 2, 2nd ed.</button>' in page

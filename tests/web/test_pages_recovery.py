@@ -14,12 +14,14 @@ from werkzeug.test import TestResponse
 from dispatch import care
 from dispatch.customers.tables import HeadsUp
 from dispatch.escalation.service import tend
+from dispatch.messaging.phrase_rules import Language
 from dispatch.messaging.tables import OutgoingText
 from dispatch.orders.rules import Move
 from dispatch.orders.service import find_order
 from dispatch.promise import service as promise
 from dispatch.recovery.queries import list_recoveries
 from dispatch.recovery.service import tend_case
+from dispatch.web.customer_words import EN, HI, PageWords, when
 from dispatch.web.tables import Access
 from tests import factories
 from tests.web.test_pages_kit import Desk, desk, let_in
@@ -176,6 +178,34 @@ def test_a_complaint_opens_a_case_by_hand_and_earlier_failures_are_shown_first(d
     assert shown.index("We let them down before: a broken promise") < shown.index("Send this apology")
     assert "The customer complained</summary>" not in shown
     assert desk.post(path, {"complaint": "and wet"}, page=f"/orders/{other}").status_code == 409
+
+
+def track(desk: Desk, ref: str) -> str:
+    with desk.db.snapshot() as session:
+        links = desk.app.extensions["dispatch"].links
+        path = links.tracking(find_order(session, ref).id).partition("/t?")[2]
+    return html.unescape(desk.app.test_client().get(f"/t?{path}").text)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", EN), ("hi", HI)])
+def test_the_customer_s_page_says_what_the_apology_said(desk: Desk, language: str, words: PageWords) -> None:
+    ref = take(desk, minutes=120, customer_language=language)
+    with desk.db.transaction() as session:
+        promise.change(session, ref, {"travel_minutes": 110}, desk.clock.now(), actor="desk")
+    desk.clock.advance(minutes=60)
+    look(desk, ref)
+    with desk.db.snapshot() as session:
+        assert list_recoveries(session, desk.clock.now(), order=ref)[0][0]["cause"] == "late"
+        at = when(find_order(session, ref).promised_by, "Asia/Kolkata", Language(language), now=desk.clock.now())
+    said, lost = words.will_be_late.format(promise=at), words.lost.format(promise=at)
+    before = track(desk, ref)
+    assert (said in before, lost in before, words.tight in before) == (False, False, True)
+    step(desk, ref, "empathise", empathise_text="We are sorry.")
+    after = track(desk, ref)
+    assert (lost in after, words.tight in after, words.may_be_late.format(promise=at) in after) == (True, False, False)
+    desk.clock.advance(minutes=90)
+    after = track(desk, ref)
+    assert (lost in after, words.late.format(promise=at) in after) == (False, True)
 
 
 def test_a_customer_who_reads_hindi_is_apologised_to_in_hindi(desk: Desk) -> None:
