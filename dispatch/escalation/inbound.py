@@ -14,7 +14,7 @@ from ..messaging.reply_rules import Reply, ReplyKind, parse_replies
 from ..messaging.rules import Kind
 from ..messaging.service import Draft, enqueue, mark_handled, opt_in, opt_out, opted_out
 from ..messaging.tables import InboundText, OutgoingText
-from ..orders.rules import OPEN
+from ..orders.rules import OPEN, WROTE
 from ..orders.service import record
 from ..orders.tables import Branch, Order
 from ..orders.timetable import rearm, rearm_branch
@@ -162,17 +162,24 @@ def _reply(
 
 
 def _note_for_customer(session: Session, text: InboundText, now: datetime, *, listeners: Sequence[Listener]) -> bool:
-    """A customer writes: it stands on their open orders, for the board to see. False for somebody whom we don't know.
+    """A customer writes: it stands on their open orders, and on the board until somebody has read it, unless it
+    answers a question about one of them. False for somebody whom we don't know.
 
     Of an order that is closed they may still say whether it is good.
     """
     query = select(Order).where(Order.customer_phone == text.from_phone, Order.status.in_(OPEN)).order_by(Order.id)
     orders = session.scalars(query).all()
+    words, events = text.body.strip()[:LONGEST_QUOTE], []
     for order in orders:
-        said = f"The customer wrote: “{text.body.strip()[:LONGEST_QUOTE]}”"
-        record(session, order, "customer_wrote", said, at=now, actor=order.customer_name)
+        events.append(
+            record(session, order, WROTE, f"The customer wrote: “{words}”", at=now, actor=order.customer_name)
+        )
         text.order_id = order.id
     answered = react(session, text, now, listeners=listeners)
+    if answered is None or answered.order_id not in {None, *(order.id for order in orders)}:
+        # Nobody has given it an effect: somebody must read it.
+        for event in events:
+            event.data = {"to_read": words}
     if answered is not None:
         text.order_id = answered.order_id or text.order_id
         _reply(session, text, answered.text, now, order_id=text.order_id)

@@ -1,4 +1,4 @@
-"""What people at the desk write down of an order: notes, and that somebody has been phoned."""
+"""What people at the desk write down of an order: a note, that somebody was phoned, that a customer's text was read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
-from .rules import ASKS_TO_PHONE, NOTE, PHONED, TAKEN_BACK, ToPhone, still_to_phone
+from .rules import ASKS_TO_PHONE, NOTE, PHONED, READ, TAKEN_BACK, WROTE, ToPhone, still_to_phone
 from .service import find_order, lock_order, record
 from .tables import Order, OrderEvent
 
@@ -51,3 +51,28 @@ def to_phone(session: Session, refs: Sequence[str]) -> dict[str, tuple[ToPhone, 
         events.setdefault(ref, []).append((number, kind, text, data.get("event_id")))
     found = {ref: still_to_phone(mine) for ref, mine in events.items()}
     return {ref: asked for ref, asked in found.items() if asked}
+
+
+def mark_read(session: Session, ref: str, last: int, note: str, now: datetime, *, actor: str) -> bool:
+    """Somebody at the desk has read what the customer wrote up to the event `last`; False when that was known already.
+
+    What came after their page was made is still to be read. Under the order's lock, like `phoned`. Raises NotFound.
+    """
+    order = lock_order(session, ref)
+    if not any(number <= last for number in to_read(session, [order.ref]).get(order.ref, {})):
+        return False
+    text = f"Read what the customer wrote. {' '.join(note.split())[:LONGEST_NOTE]}".strip()
+    record(session, order, READ, text, at=now, actor=actor, data={"last": last})
+    return True
+
+
+def to_read(session: Session, refs: Sequence[str]) -> dict[str, dict[int, str]]:
+    """By ref and by event, what a customer wrote that nobody at the desk has read yet; one query for any number."""
+    query = select(Order.ref, OrderEvent.id, OrderEvent.data).join(OrderEvent).where(Order.ref.in_(refs))
+    found: dict[str, dict[int, str]] = {}
+    for ref, number, data in session.execute(query.where(OrderEvent.kind.in_([WROTE, READ])).order_by(OrderEvent.id)):
+        if "to_read" in data:
+            found.setdefault(ref, {})[number] = data["to_read"]
+        elif "last" in data:
+            found[ref] = {each: said for each, said in found.get(ref, {}).items() if each > data["last"]}
+    return {ref: said for ref, said in found.items() if said}

@@ -110,6 +110,8 @@ NEWS_EVENTS = frozenset({"line_searching", "line_reserved", "line_bought", "line
 GOES_WITH_IT = frozenset({"phone_customer"})
 
 NOTE, PHONED = "note", "phoned"
+# A customer's own words, and that somebody at the desk has read them.
+WROTE, READ = "customer_wrote", "customer_read"
 # Events that ask a person to phone somebody: the customer, or people who were passed over.
 ASKS_TO_PHONE = {"phone_customer": True, "substitution_expired": True, "spared": False}
 

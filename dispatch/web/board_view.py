@@ -27,7 +27,7 @@ from . import words
 from .acts import TOGETHER, Act, Carrier, next_act, waits_for_customer
 from .people_view import carriers, everybody
 from .plan_view import plan_words, short_plans
-from .tags import ASKING, asked_words, phone_words, told_words
+from .tags import ASKING, asked_words, phone_words, told_words, wrote_words
 
 LIVE = (EscalationState.OPEN, EscalationState.ACCEPTED, EscalationState.UNANSWERED)
 MOST_ROWS = 300
@@ -55,6 +55,7 @@ class Row:
     can: tuple[str, ...]
     asked: str
     to_phone: str
+    wrote: str
     told: str
     phone: str
     address: str
@@ -102,6 +103,7 @@ class _Around:
     act: Act | None
     who: str
     to_phone: str
+    wrote: str
     told: str
 
 
@@ -151,6 +153,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
     helps = _helps(session, [shape["escalation"]["id"] for shape in shapes if shape["escalation"]])
     plans = short_plans(session, [shape["ref"] for shape in shapes])
     calls, told = phone_words(session, shapes), told_words(session, shapes)
+    wrote = wrote_words(session, shapes)
     able = {code: carriers(people, branch.timezone, now) for code, branch in branches.items()}
     rows = []
     for shape in shapes:
@@ -162,6 +165,7 @@ def groups(session: Session, now: datetime, links: Links) -> list[Group]:
             act=next_act(shape, able[branch.code], is_board=True),
             who=who_words(shape, _help_of(shape, helps)) or planned,
             to_phone=calls.get(ref, ""),
+            wrote=wrote.get(ref, ""),
             told=told.get(ref, ""),
         )
         rows.append(_row(shape, around, branch.timezone, now))
@@ -191,6 +195,7 @@ def _row(shape: Mapping[str, Any], around: _Around, timezone: str, now: datetime
         can=tuple(move for move in shape["allowed_moves"] if move in TOGETHER),
         asked=asked_words(shape, timezone, now),
         to_phone=around.to_phone,
+        wrote=around.wrote,
         told=around.told,
         phone=shape["customer"]["phone"],
         address=shape["address"]["text"],

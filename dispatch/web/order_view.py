@@ -15,7 +15,7 @@ from ..escalation.rules import Answer, EscalationState, Need
 from ..foundation.tokens import Links
 from ..messaging.queries import OUT, Message, list_messages, without_keys
 from ..messaging.rules import Hold, Kind, TextState
-from ..orders.desk import to_phone
+from ..orders.desk import to_phone, to_read
 from ..orders.proofs import who_took_it
 from ..orders.rules import CLOSED, IN_HAND, PROCUREMENT, Move, Proof, Sourcing, Status, Substitution
 from ..orders.service import find_order, timeline
@@ -104,8 +104,8 @@ def order_page(session: Session, ref: str, now: datetime, links: Links) -> dict[
 
 
 def _history(session: Session, order: Order, history: Sequence[Mapping[str, Any]], place: Place) -> dict[str, Any]:
-    """What happened, newest first, and whom that leaves to be phoned."""
-    calls = {} if order.status in CLOSED else to_phone(session, [order.ref])
+    """What happened, newest first; whom that leaves to be phoned, and what to be read."""
+    open_refs = [] if order.status in CLOSED else [order.ref]
     return {
         "events": [
             {"at": place.short(event["at"]), "iso": event["at"], "actor": event["actor"], "text": event["text"]}
@@ -113,7 +113,8 @@ def _history(session: Session, order: Order, history: Sequence[Mapping[str, Any]
         ],
         "recent": RECENT,
         "seen": len(history),
-        "to_phone": calls.get(order.ref, ()),
+        "to_phone": to_phone(session, open_refs).get(order.ref, ()),
+        "to_read": to_read(session, open_refs).get(order.ref, {}),
     }
 
 

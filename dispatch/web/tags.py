@@ -1,4 +1,4 @@
-"""What stands on a row beside its state: who must be phoned, until when a customer is asked, what they were told."""
+"""What stands on a row beside its state: who must be phoned, what a customer wrote, is asked, and was told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ..customers.heads_up_rules import Preference
 from ..customers.tables import HeadsUp
 from ..escalation.rules import EscalationState
-from ..orders.desk import to_phone
+from ..orders.desk import to_phone, to_read
 from ..orders.tables import Order
 from ..procurement.substitution_rules import OfferState
 from . import words
@@ -44,6 +44,12 @@ def phone_words(session: Session, shapes: Sequence[Mapping[str, Any]]) -> dict[s
         elif ref in asking:
             found[ref] = "phone whom we can't text"
     return found
+
+
+def wrote_words(session: Session, shapes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """By ref, what its customer wrote last and nobody has read."""
+    found = to_read(session, [shape["ref"] for shape in shapes])
+    return {ref: said[max(said)] for ref, said in found.items()}
 
 
 def told_words(session: Session, shapes: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, select
+from sqlalchemy.orm import Session
 
 from dispatch.customers.heads_up_rules import Preference
 from dispatch.customers.tables import HeadsUp
+from dispatch.escalation.customer_answers import Listener
+from dispatch.escalation.inbound import handle_inbound
+from dispatch.messaging.inbound import Reaction
 from dispatch.messaging.rules import Kind
 from dispatch.messaging.service import Draft, enqueue, opt_out
+from dispatch.messaging.tables import InboundText
 from dispatch.orders.rules import Move, Sourcing
 from dispatch.orders.service import ProcurementNews, find_order, record, timeline
 from dispatch.orders.tables import Order
@@ -22,6 +29,7 @@ from tests import factories
 from tests.web.test_pages_kit import Desk, desk, let_in
 
 __all__ = ["desk"]
+VERSION = re.compile(r"/board/rows\?v=(\w+)")
 UNDO = re.compile(r'action="(/orders/\w+/undo/\d+\?version=\d+)"')
 
 
@@ -47,6 +55,18 @@ def status(desk: Desk, ref: str) -> str:
 def row(desk: Desk, ref: str) -> str:
     text = desk.get("/board/rows").text
     return text[text.index(f'id="row-{ref}"') :].split("</li>")[0]
+
+
+def write(desk: Desk, body: str, *, listeners: Sequence[Listener] = ()) -> None:
+    """The customer sends us a text."""
+    now = desk.clock.now()
+    with desk.db.transaction() as session:
+        phone = find_order(session, desk.ref).customer_phone
+        sid = f"SM{len(session.scalars(select(InboundText.id)).all())}"
+        text = InboundText(provider_sid=sid, from_phone=phone, to_phone="+15005550006", body=body, received_at=now)
+        session.add(text)
+        session.flush()
+        handle_inbound(session, text.id, now, listeners=listeners)
 
 
 # --- several together ------------------------------------------------------------------------------------------------
@@ -150,6 +170,40 @@ def test_whom_somebody_must_phone_stands_there_until_it_is_ticked_off(desk: Desk
     with desk.db.transaction() as session:
         record(session, find_order(session, ref), "spared", "Phone them.", at=desk.clock.now(), actor="clock")
     assert "phone whom" not in row(desk, ref)
+
+
+def test_what_a_customer_wrote_stands_on_the_board_until_somebody_has_read_it(desk: Desk) -> None:
+    ref, page = desk.ref, f"/orders/{desk.ref}"
+    version = VERSION.findall(desk.get("/board/rows").text)[0]
+    write(desk, "Please cancel it, I have found one in the library <today>")
+    # A screen that shows the board already hears of it.
+    assert desk.get(f"/board/rows?v={version}").status_code == 200
+    assert "the customer wrote: “Please cancel it, I have found one in t…”" in row(desk, ref)
+    text = desk.get(page).text
+    assert "<p>“Please cancel it, I have found one in the library &lt;today&gt;”</p>" in text
+    last = re.findall(r'name="last" value="(\d+)"', text)[0]
+    # What comes while they read is not read with it, nor does a move on the board mean that it was.
+    write(desk, "Sorry, do bring it")
+    desk.post(f"{page}/read", {"last": last, "note": "Phoned him."}, page=page)
+    assert "the customer wrote: “Sorry, do bring it”" in row(desk, ref)
+    assert "<p>“Please cancel it" not in desk.get(page).text
+    with desk.db.snapshot() as session:
+        assert timeline(session, ref)[-1]["text"] == "Read what the customer wrote. Phoned him."
+    last = re.findall(r'name="last" value="(\d+)"', desk.get(page).text)[0]
+    desk.post(f"{page}/read", {"last": last}, page=page)
+    assert "the customer wrote" not in row(desk, ref)
+    desk.post(f"{page}/read", {"last": last}, page=page)
+    assert "ticked off already" in desk.get(page).text
+
+
+def test_an_answer_to_a_question_of_ours_need_not_be_read(desk: Desk) -> None:
+    def answered(session: Session, text: InboundText, now: datetime) -> Reaction:
+        return Reaction(text="Thank you.", order_id=find_order(session, desk.ref).id)
+
+    write(desk, "2", listeners=[answered])
+    assert "the customer wrote" not in row(desk, desk.ref)
+    with desk.db.snapshot() as session:
+        assert "customer_wrote" in [event["kind"] for event in timeline(session, desk.ref)]
 
 
 def test_an_order_that_waits_for_its_customer_stands_in_a_group_of_its_own(desk: Desk) -> None:
