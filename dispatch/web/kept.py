@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
+from .stale_save import WAS
+
 # The token of the old session is of no use in the new one; what a page keeps for itself is not shown to people.
 NOT_KEPT = "csrf_token"
-HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save", "once", "step"}
+HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save", "once", "step", "last"}
 LABELS = {"item": "what", "when": "by when", "promise": "promised by", "travel": "minutes to get there"}
 MOST = 60_000
 
@@ -19,6 +21,10 @@ def safe_path(target: str) -> str:
     """A path of ours to go back to; anything else is the board."""
     is_ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
     return target if is_ours else "/"
+
+
+def _is_hidden(name: str) -> bool:
+    return name in HIDDEN or name.startswith(WAS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,5 +60,5 @@ class Kept:
     @property
     def shown(self) -> list[tuple[str, str]]:
         """What was typed, in words, to look at before it is sent again."""
-        typed = [(name, value) for name, value in self.fields if value.strip() and name not in HIDDEN]
+        typed = [(name, value) for name, value in self.fields if value.strip() and not _is_hidden(name)]
         return [(LABELS.get(name, name.replace("_", " ")).capitalize(), value) for name, value in typed]

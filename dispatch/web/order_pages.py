@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid, MoveNotAllowed, StaleVersion
 from ..orders.rules import Move, Sourcing
-from ..orders.service import ProcurementNews, find_order, timeline
+from ..orders.service import ProcurementNews, check_version, find_order, timeline
 from ..promise import service as promise
 from . import words
 from .auth import current_runtime as runtime
@@ -20,6 +20,7 @@ from .line_forms import TypedChange, field_names, is_changed, shown_rows, typed_
 from .order_view import order_page
 from .recovery_view import FORM_FIELDS, recovery_part
 from .sessions import me, now, signed_in
+from .stale_save import differences, fields_now, merged
 from .tables import Access
 from .undo_pages import NO_UNDO, said, undo_of
 
@@ -64,11 +65,12 @@ def _page(ref: str, refusal: Refusal | None = None, *, more: bool = False) -> Re
     with runtime().db.snapshot() as session:
         page = order_page(session, ref, now(), runtime().links)
         page |= recovery_part(session, find_order(session, ref), page["place"], runtime().links)
+    stands = fields_now(page["order"], page["zone"])
     rows = typed_rows(request.form) if "item" in request.form else shown_rows(page["order"]["lines"])
     if isinstance(refusal, Invalid):
         errors, status = Complaints.of(refusal.errors, [*FIELDS, *field_names(rows)], NAMES), 422
     elif isinstance(refusal, StaleVersion):
-        changes, mine, status = _since(page), _differences(page), 412
+        changes, mine, status = _since(page), differences(request.form, stands), 412
     elif refusal:
         errors, status = Complaints(other=[str(refusal)]), 409
     page |= {
@@ -77,7 +79,8 @@ def _page(ref: str, refusal: Refusal | None = None, *, more: bool = False) -> Re
         "changes": changes,
         "mine": mine,
         "rows": [*rows, TypedChange()] if more else rows,
-        "typed": request.form if refusal else {},
+        "typed": merged(request.form, stands) if refusal else {},
+        "stands": stands,
         "typed_line": str((request.view_args or {}).get("line_id", "")) if refusal else "",
         "can_act": me().may(Access.OPS),
         "local": lambda at: local_field(words.instant(at), page["zone"]),
@@ -89,24 +92,6 @@ def _since(page: dict[str, Any]) -> list[dict[str, Any]]:
     """Events that the page, when it was made, could not show; oldest first."""
     fresh = page["seen"] - (number(request.form.get("seen"), field="seen", default=page["seen"]) or 0)
     return list(reversed(page["events"][:fresh])) if fresh > 0 else list(page["events"][:1])
-
-
-def _differences(page: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(field, what stands there now, what was typed), where the two differ."""
-    order, form = page["order"], request.form
-    stands = {
-        "address": order["address"]["text"],
-        "reason": order["reason"] or "",
-        "travel": "" if order["travel_minutes"] is None else str(order["travel_minutes"]),
-        "promised_by": local_field(words.instant(order["promised_by"]), page["zone"]),
-    }
-    if "address" not in form:
-        return []
-    pairs = [(name, stands[name], form.get(name, "").strip()) for name in stands if name in form]
-    shown = {"travel": "minutes to get there", "promised_by": "promised by"}
-    return [
-        (shown.get(name, name), old.replace("T", " "), new.replace("T", " ")) for name, old, new in pairs if old != new
-    ]
 
 
 def save(ref: str, work: Callable[[Session], str], *, place: str = "") -> ResponseReturnValue:
@@ -239,6 +224,8 @@ def change_order(ref: str) -> ResponseReturnValue:
 
     def work(session: Session) -> str:
         order = find_order(session, ref)
+        # Before anything else is refused: the page that is shown again carries the fresh version.
+        check_version(order, version())
         address = text("address") or ""
         # Coordinates belonged to the old address.
         moved = {"lat": None, "lon": None} if address != order.address else {}

@@ -372,6 +372,43 @@ def test_a_stale_save_is_refused_with_what_changed_by_whom_and_both_values(desk:
     assert "5 Hill Road" in desk.get(page).text
 
 
+def test_a_stale_save_keeps_what_the_other_changed_and_nobody_here_touched(desk: Desk) -> None:
+    page = f"/orders/{desk.ref}"
+    opened = dict(re.findall(r'<input type="hidden" name="(was_\w+)" value="([^"]*)">', desk.get(page).text))
+    mine = {**prefilled(desk.browser, page), **opened, **edit(desk, address=opened["was_address"], reason="a present")}
+    with desk.db.transaction() as session:
+        promise.change(session, desk.ref, {"address": "99 New Street"}, desk.clock.now(), actor="priya")
+    # Another complaint comes after this one: shown again, the page would not say any more that it was stale.
+    answer = desk.browser.post(page, data={**mine, "travel": "soon"})
+    assert answer.status_code == 412
+    assert "you typed “" not in answer.text
+    again = dict(
+        re.findall(
+            r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', answer.text.split('id="change"')[1].split("</form>")[0]
+        )
+    )
+    assert [again[name] for name in ("address", "reason", "was_address")] == [
+        "99 New Street",
+        "a present",
+        "99 New Street",
+    ]
+    assert desk.browser.post(page, data={**mine, **again, "travel": ""}).status_code == 303
+    with desk.db.snapshot() as session:
+        order = session.scalars(select(Order).where(Order.ref == desk.ref)).one()
+        assert (order.address, order.reason) == ("99 New Street", "a present")
+
+
+def test_a_stale_save_shows_what_both_have_changed(desk: Desk) -> None:
+    page = f"/orders/{desk.ref}"
+    opened = dict(re.findall(r'<input type="hidden" name="(was_\w+)" value="([^"]*)">', desk.get(page).text))
+    mine = {**prefilled(desk.browser, page), **opened, **edit(desk, address="5 Hill Road", reason="a present")}
+    with desk.db.transaction() as session:
+        promise.change(session, desk.ref, {"address": "3 Hill Road"}, desk.clock.now(), actor="priya")
+    notice = desk.browser.post(page, data=mine).text.split("</section>")[0]
+    assert "now “3 Hill Road”, you typed “5 Hill Road”" in notice
+    assert "a present" not in notice
+
+
 def test_a_stale_move_changes_nothing(desk: Desk) -> None:
     ref = packed(desk)
     page = f"/orders/{ref}"
