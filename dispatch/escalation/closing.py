@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from ..messaging.rules import Kind, TextState
 from ..messaging.service import Draft, enqueue, enqueue_all, hold_open_texts, withdraw
 from ..messaging.tables import OutgoingText
-from ..orders.rules import CLOSED, Status
+from ..orders.rules import CLOSED, IN_HAND, Sourcing, Status
 from ..orders.service import record
 from ..orders.tables import Order
 from ..promise.rules import Task
@@ -78,9 +79,9 @@ def _last_sent(session: Session, page_ids: Sequence[int]) -> dict[int | None, in
     return {row.page_id: row.id for row in found}
 
 
-def stand_down(session: Session, order: Order, page: Page, body: str, now: datetime) -> None:
-    """Tell somebody, once for each page, that there is nothing more to do for it."""
-    enqueue(session, _stand_down(order, page, body), now)
+def relieve(session: Session, order: Order, page: Page, body: str, now: datetime) -> None:
+    """Tell somebody who had it, once for each page, that another has taken over. The end of it is news of its own."""
+    enqueue(session, replace(_stand_down(order, page, body), key=f"relieved:{page.id}"), now)
 
 
 def _stand_down(order: Order, page: Page, body: str, *, after_id: int | None = None) -> Draft:
@@ -143,10 +144,22 @@ def leave_order(session: Session, order: Order, escalation: Escalation) -> None:
 
 def _tell_taker(session: Session, order: Order, escalation: Escalation, body: str, now: datetime) -> None:
     """Somebody who is on the way for nothing must hear it; who did it themselves knows."""
+    if is_bought := escalation.need is Need.PROCURE and order.status not in CLOSED:
+        body = wording.nothing_to_buy(order.ref, what_of(order))
     for page in escalation.pages:
-        is_theirs = order.status is not Status.CANCELLED and order.carrier_id in (None, page.staff_id)
-        if page.answer is Answer.ACCEPTED and page.closed_at is None and not is_theirs:
-            stand_down(session, order, page, body, now)
+        if page.answer is not Answer.ACCEPTED or page.closed_at is not None:
+            continue
+        is_theirs = _has_bought(order, page) if is_bought else order.carrier_id in (None, page.staff_id)
+        if not is_theirs or order.status is Status.CANCELLED:
+            enqueue(session, replace(_stand_down(order, page, body), key=f"ended:{page.id}"), now)
+
+
+def _has_bought(order: Order, page: Page) -> bool:
+    """Whether what was missing is here by this person; of something else instead they hear by another text."""
+    return any(
+        line.sourcing is Sourcing.SUBSTITUTED or (line.sourcing in IN_HAND and line.buyer_id == page.staff_id)
+        for line in order.lines
+    )
 
 
 def expect_word(session: Session, order: Order, escalation: Escalation, now: datetime) -> None:

@@ -9,7 +9,7 @@ from ..orders.service import record
 from . import wording
 from .asking import is_takers
 from .case import AnswerResult, Case, Outcome
-from .closing import heard_from_taker, release_others, stand_down
+from .closing import heard_from_taker, release_others, relieve
 from .job import job_of, what_of
 from .mine import choices, is_superseded, open_pages, other_taker
 from .rules import TAKEABLE, Answer, EscalationState, Need
@@ -29,7 +29,7 @@ def accept(case: Case) -> AnswerResult:
     if is_superseded(case.session, escalation):
         # An older call, and this person was not asked again: the newer one decides.
         return case.result(Outcome.OVER, wording.over(order.ref, how="asked of others"))
-    page.answer, page.answered_at = Answer.ACCEPTED, case.now
+    page.answer, page.answered_at, page.closed_at = Answer.ACCEPTED, case.now, None
     quiet = next((each for each in escalation.pages if is_takers(escalation, each)), None)
     escalation.state = EscalationState.ACCEPTED
     escalation.accepted_by_id, escalation.accepted_at = case.staff.id, case.now
@@ -59,7 +59,7 @@ def _take_over(case: Case, quiet: Page) -> None:
     """Whoever went quiet hears who has it now. They keep the right to finish: their page stays theirs."""
     turn_lines(replace(case, staff=quiet.staff), {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     body = wording.taken_over(case.order.ref, who=case.staff.name, code=quiet.code)
-    stand_down(case.session, case.order, quiet, body, case.now)
+    relieve(case.session, case.order, quiet, body, case.now)
 
 
 def heard(case: Case) -> None:

@@ -188,6 +188,11 @@ def with_you(ref: str, what: str, *, code: int) -> str:
     return fit(lambda what: f"{ref} ({what}) is with you. {code}D when it is delivered, thank you.", what)
 
 
+def nothing_to_buy(ref: str, what: str) -> str:
+    """To whoever went to buy, when it came in without them or is not wanted any more."""
+    return fit(lambda what: f"{ref} ({what}): there is nothing left to buy. Nothing more to do, thank you.", what)
+
+
 def called_off(ref: str, what: str, *, is_delivered: bool) -> str:
     """To everybody who was asked, when the order ended."""
     how = "has been delivered" if is_delivered else "was cancelled"

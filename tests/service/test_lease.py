@@ -9,6 +9,7 @@ from dispatch.escalation.case import Outcome
 from dispatch.escalation.spoken import answer_for_staff
 from dispatch.foundation.errors import Invalid
 from dispatch.messaging.tables import OutgoingText
+from dispatch.orders.service import NewLine
 from dispatch.staff.service import change_staff
 from tests.world import World, at_once, city, world
 
@@ -158,6 +159,29 @@ def test_what_nobody_answered_is_no_question_any_more_once_it_is_over(shop: Worl
     new = at_risk(shop)
     shop.phone("Ravi").expects(new, "Reply").replies("ok")
     assert shop.escalation(new)["state"] == "accepted"
+
+
+def test_whoever_was_relieved_hears_of_the_end_as_well(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:27")
+    shop.phone("Sita").expects(ref, "Reply").replies("#A").expects("is yours")
+    shop.phone("Ravi").expects("How is").expects("Sita has taken over", ref)
+    shop.move(ref, "cancel", reason="not needed")
+    shop.tick()
+    for name in ("Ravi", "Sita"):
+        shop.phone(name).expects(ref, "was cancelled")
+
+
+@pytest.mark.parametrize("by", ["Sita", "Ravi"])
+def test_a_buyer_hears_when_somebody_else_has_bought_it(shop: World, by: str) -> None:
+    ref = shop.order(minutes=110, lines=(NewLine(title="Physics 2"), NewLine(title="Algebra")))
+    shop.tick()
+    shop.phone("Ravi").expects(ref).replies("#A").expects("yours")
+    for line in (0, 1):
+        shop.procure(ref, "bought", line=line, by=shop.people[by])
+    shop.tick()
+    heard = [body for body in to(shop, "Ravi") if "nothing left to buy" in body]
+    assert len(heard) == (by == "Sita")
 
 
 def test_two_take_over_at_once_and_one_has_it(shop: World) -> None:

@@ -122,6 +122,7 @@ def test_it_comes_in_at_closing_time_and_only_the_founder_is_left(story: World) 
     story.advance(to="18:55")
     story.procure(ref, "bought", supplier="academic", by=story.people["Meena"])
     story.advance(to="19:01")
+    founder.expects(ref, "nothing left to buy")
     # Bought, which was what help was called for; now nobody is left to bring it. The founder is asked for that, last.
     pages = story.pages(ref)
     assert story.escalation(ref)["need"] == "deliver"
