@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .doubt_rules import is_no_refusal, is_not_delivered, is_not_had, takes_back_yes
 
 
 class ReplyKind(enum.StrEnum):
@@ -24,11 +26,15 @@ class ReplyKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `code` is the page's number, if it was given; `note` what else was said, at most 500 characters."""
+    """One answer. `code` is the page's number, if it was given; `note` what else was said, at most 500 characters.
+
+    `is_loose`: an "ok" or the like without a code, which may as well be thanks for what came last.
+    """
 
     kind: ReplyKind
     code: int | None = None
     note: str | None = None
+    is_loose: bool = field(default=False, compare=False)
 
 
 LETTERS = {
@@ -90,7 +96,23 @@ SEVERAL = tuple(
     )
 )
 NEVER_BOTH = frozenset({ReplyKind.DECLINE, ReplyKind.HAND_BACK})
-SECOND_THOUGHTS = re.compile(r"\b(?:can ?'?t|can ?not|won'?t|busy|decline|unable|but)\b|👎", re.IGNORECASE)
+LOOSE = frozenset({"ok", "okay", "yes", "👍", "👌"})
+# News beside an "ok" or a letter before it: "ok 17 delivered", "yes 17 is bought", "ok 17 d".
+NEWS = _grammar(
+    r"\W*(?:(?:is|was|has been|just|already|now)\s+)*"
+    r"(?:(?P<delivered>delivered)|(?P<picked_up>picked ?up|bought)|(?P<hand_back>hand(?:ed)? ?back)|"
+    rf"(?P<letter>[pdr])\W*$){END}{REST}"
+)
+LATER = {
+    ReplyKind.ACCEPT: {ReplyKind.PICKED_UP, ReplyKind.DELIVERED, ReplyKind.HAND_BACK},
+    ReplyKind.PICKED_UP: {ReplyKind.DELIVERED},
+}
+
+DENIED = {
+    ReplyKind.ACCEPT: takes_back_yes,
+    ReplyKind.PICKED_UP: is_not_had,
+    ReplyKind.DELIVERED: is_not_delivered,
+}
 
 
 def written(kind: ReplyKind, code: int) -> str:
@@ -104,9 +126,10 @@ def parse_reply(text: str) -> Reply:
     An answer starts the message. What follows a number and its letter ("17D left with the guard"), or a word and its
     number ("ok 17 on my way", "A17 on my way"), is the note. A wrong acceptance would silence the ladder, and asking
     again costs seconds, so these are not understood: a code further inside a sentence ("I am at 17 A Park Street"); a
-    letter apart from its number with more words ("A-17 Green Park" is an address); an acceptance with second thoughts
-    ("17A but I'm busy"); a bare word with others ("no problem", "ok 10 min"), courtesies apart ("ok sir"). A number
-    alone is UNKNOWN with its code.
+    letter apart from its number with more words ("A-17 Green Park" is an address); an answer whose note denies it
+    ("17A but I'm busy", "17D not yet", see `doubt_rules`); one that is a question ("17D?"); a bare word with others
+    ("no problem", "ok 10 min"), courtesies apart ("ok sir"). A number alone is UNKNOWN with its code. News says more
+    than the yes before it: "ok 17 delivered" is delivered.
     STOP, START and HELP words count as the whole message only.
     """
     said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
@@ -117,7 +140,7 @@ def parse_reply(text: str) -> Reply:
     for pattern in (LETTER_NUMBER, BARE, NUMBER_LETTER, LETTER_NUMBER_NOTE, VERB_NUMBER, NUMBER_VERB, NUMBER):
         match = pattern.fullmatch(said)
         if match:
-            return _answer(match.groupdict())
+            return _answer(match.groupdict(), is_question=said.endswith("?"))
     return Reply(ReplyKind.UNKNOWN)
 
 
@@ -148,15 +171,18 @@ def _contradict(answers: tuple[Reply, ...]) -> bool:
     return any(sum(reply.code == code for reply in answers) > 1 for code in given_up)
 
 
-def _answer(found: dict[str, str | None]) -> Reply:
+def _answer(found: dict[str, str | None], *, is_question: bool) -> Reply:
     digits = found.get("code")
     code = int(digits) if digits else None
-    rest = found.get("rest") or ""
-    kind = _kind(found)
-    if kind is ReplyKind.ACCEPT and SECOND_THOUGHTS.search(rest):
+    kind, rest = _with_news(_kind(found), found.get("rest") or "")
+    has_words = bool(re.search(r"\w", rest))
+    if is_question and not has_words:
+        return Reply(ReplyKind.UNKNOWN, code)
+    if _is_denied(kind, rest, found):
         return Reply(ReplyKind.UNKNOWN)
-    note = re.sub(r"^[\W_]+(?=\w)", "", rest) if re.search(r"\w", rest) else ""
-    return Reply(kind, code, note[:500].rstrip() or None)
+    note = re.sub(r"^[\W_]+(?=\w)", "", rest) if has_words else ""
+    is_loose = code is None and (found.get("accept") or "").lower() in LOOSE
+    return Reply(kind, code, note[:500].rstrip() or None, is_loose)
 
 
 def _kind(found: dict[str, str | None]) -> ReplyKind:
@@ -165,3 +191,18 @@ def _kind(found: dict[str, str | None]) -> ReplyKind:
     if letter and word in {None, ReplyKind.ACCEPT}:
         return BY_LETTER[letter.lower()]
     return word or ReplyKind.UNKNOWN
+
+
+def _with_news(kind: ReplyKind, rest: str) -> tuple[ReplyKind, str]:
+    """What is meant and what is left of the note, when the note begins with an answer that says more."""
+    match = NEWS.match(rest)
+    if match is None:
+        return kind, rest
+    news = _kind(match.groupdict())
+    return (news, match["rest"]) if news in LATER.get(kind, ()) else (kind, rest)
+
+
+def _is_denied(kind: ReplyKind, rest: str, found: dict[str, str | None]) -> bool:
+    if kind is ReplyKind.DECLINE:
+        return is_no_refusal(rest, word=found.get("decline"))
+    return kind in DENIED and DENIED[kind](rest)

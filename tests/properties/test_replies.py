@@ -18,8 +18,23 @@ WORDS = {
     ReplyKind.DELIVERED: ["delivered"],
     ReplyKind.HAND_BACK: ["hand back", "handback"],
 }
-NOTES = st.from_regex(r"[b-np-z0-9]{3,8}( [e-m0-9]{2,8}){0,4}", fullmatch=True).filter(
-    lambda note: not any(word in note for word in ("cant", "busy", "but", "min", "hr", "sec", "unable", "decline"))
+DENIALS = (
+    "cant",
+    "busy",
+    "but",
+    "min",
+    "hr",
+    "sec",
+    "unable",
+    "decline",
+    "yet",
+    "never",
+    "stuck",
+    "refused",
+    "returned",
+)
+NOTES = st.from_regex(r"[b-np-z]{3,8}( [e-m0-9]{2,8}){0,4}", fullmatch=True).filter(
+    lambda note: not any(word in note for word in DENIALS)
 )
 
 
