@@ -160,14 +160,15 @@ def _picked_up(case: Case) -> AnswerResult:
     if refused:
         return refused
     order = case.order
-    if order.status is Status.OUT_FOR_DELIVERY and _may_deliver(case):
+    only_buys = case.has_bought or not _may_deliver(case)
+    if order.status is Status.OUT_FOR_DELIVERY and not only_buys:
         return case.result(Outcome.ALREADY, _way(case))
     missing = [line for line in order.lines if line.sourcing not in IN_HAND]
     if missing and case.escalation.need is Need.DELIVER:
         return case.result(Outcome.REFUSED, wording.missing(order.ref, [line.title for line in missing]))
     if missing:
         return _bought(case, missing)
-    if not _may_deliver(case):
+    if only_buys:
         return case.result(Outcome.ALREADY, wording.bought(order.ref, code=case.page.code, goes_on=False))
     return _leaves(case)
 

@@ -12,7 +12,7 @@ from ..orders.rules import CLOSED
 from ..orders.service import record
 from ..orders.tables import Order
 from ..staff.tables import Staff
-from .rules import Answer
+from .rules import Answer, Need
 from .tables import Escalation, Page
 
 
@@ -63,3 +63,9 @@ class Case:
         """This person has it, also where the desk gave it to them, and the order is still open."""
         has_it = self.page.answer is Answer.ACCEPTED or self.order.carrier_id == self.staff.id
         return has_it and self.order.status not in CLOSED
+
+    @property
+    def has_bought(self) -> bool:
+        """This person was asked to buy and no more, and something here was theirs to buy; another carries it."""
+        was_buying = self.escalation.need is Need.PROCURE and self.order.carrier_id != self.staff.id
+        return was_buying and any(line.buyer_id == self.staff.id for line in self.order.lines)

@@ -229,6 +229,20 @@ def test_bought_when_the_need_is_to_buy(shop: World) -> None:
 
 
 def test_buy_and_deliver_goes_on_after_buying(world: World) -> None:
+def test_bought_said_twice_is_bought_once_and_goes_nowhere(shop: World) -> None:
+    ref = at_risk(shop, "procure")
+    ravi = shop.phone("Ravi").expects(ref, "Please buy")
+    ravi.replies("#P").expects("noted as bought").replies("#P").expects("noted as bought", "bring it to the shop")
+    assert (shop.see(ref)["status"], shop.see(ref)["carrier"]) == ("packing", None)
+    shop.phone("Arjun Mehta").expects_nothing()
+    # Nor when somebody else is on the way with it.
+    shop.move(ref, "pack")
+    shop.move(ref, "hand_over", staff_id=shop.people["Sita"])
+    ravi.replies("11P").expects("noted as bought")
+    assert shop.see(ref)["carrier"]["name"] == "Sita"
+    shop.ignore_rest()
+
+
     # Whoever is here can't be at the customer's before going home, and nobody can buy: only the founder could do both.
     world.person("Ravi", shifts="Mo-Su 10:00-14:30")
     world.person("Anand", role="founder", shifts=None)
