@@ -22,7 +22,7 @@ from ..staff.tables import Staff
 from . import wording
 from .answers import answer_page
 from .customer_answers import Listener, has_open_offer, react
-from .mine import choices, open_pages, read_pages, taken_pages
+from .mine import choices, is_read_last, open_pages, read_pages, taken_pages
 from .rules import Answer, Verb
 from .spoken import note_from_taker
 from .tables import Page
@@ -126,13 +126,16 @@ def _page_with(session: Session, staff: Staff, code: int | None) -> Page | None:
 
 
 def _which_page(session: Session, staff: Staff, verb: Verb, reply: Reply) -> tuple[Page | None, str]:
-    """The page that is meant, or what to ask back."""
+    """The page that is meant, or what to ask back.
+
+    An "ok" to a stand-down or to "11 is yours" is thanks: it takes nothing else that happens to be open.
+    """
     if reply.code is not None:
         return _page_with(session, staff, reply.code), wording.unknown_code(reply.code)
     pages = read_pages(session, staff.id) if verb in ABOUT_OPEN else taken_pages(session, staff.id)
     if not pages and verb is Verb.DECLINE:
         pages = taken_pages(session, staff.id)
-    if len(pages) == 1:
+    if len(pages) == 1 and (not reply.is_loose or is_read_last(session, staff.phone, pages[0])):
         return pages[0], ""
     return None, wording.which(choices(session, pages)) if pages else wording.nothing_open()
 

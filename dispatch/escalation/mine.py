@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ..messaging.rules import TextState
+from ..messaging.rules import Kind, TextState
 from ..messaging.tables import OutgoingText
 from ..orders.rules import CLOSED
 from ..orders.tables import Order
 from .job import what_of
 from .rules import LIVE, TAKEABLE, Answer, EscalationState
 from .tables import Escalation, Page
+
+# What somebody can have read: it has left, or is just leaving.
+HAS_LEFT = or_(OutgoingText.sent_at.is_not(None), OutgoingText.state == TextState.SENDING)
 
 
 def open_pages(session: Session, staff_id: int) -> list[Page]:
@@ -31,10 +34,23 @@ def open_pages(session: Session, staff_id: int) -> list[Page]:
 def read_pages(session: Session, staff_id: int) -> list[Page]:
     """Those of them that this person can have read or heard of: something about them has left, or is just leaving."""
     pages = open_pages(session, staff_id)
-    has_left = or_(OutgoingText.sent_at.is_not(None), OutgoingText.state == TextState.SENDING)
     mine = OutgoingText.page_id.in_([page.id for page in pages])
-    read = set(session.scalars(select(OutgoingText.page_id).where(mine, has_left)))
+    read = set(session.scalars(select(OutgoingText.page_id).where(mine, HAS_LEFT)))
     return [page for page in pages if page.id in read]
+
+
+def is_read_last(session: Session, phone: str, page: Page) -> bool:
+    """Whether the newest text on this phone asks for this page, or asks how it goes; alone or with others in one."""
+    newest = (
+        select(func.coalesce(OutgoingText.lead_id, OutgoingText.id))
+        .where(OutgoingText.to_phone == phone, HAS_LEFT)
+        .order_by(OutgoingText.sent_at.desc().nulls_first(), OutgoingText.id.desc())
+        .limit(1)
+    ).scalar_subquery()
+    asks = OutgoingText.kind.in_((Kind.PAGE, Kind.REMINDER))
+    carried = or_(OutgoingText.id == newest, OutgoingText.lead_id == newest)
+    query = select(OutgoingText.id).where(OutgoingText.page_id == page.id, asks, carried)
+    return session.scalars(query.limit(1)).first() is not None
 
 
 def taken_pages(session: Session, staff_id: int) -> list[Page]:

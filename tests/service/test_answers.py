@@ -14,6 +14,7 @@ from dispatch.escalation.tables import Page
 from dispatch.foundation.errors import Conflict, Invalid, NotFound
 from dispatch.messaging.tables import InboundText, OutgoingText
 from dispatch.orders.service import NewLine
+from dispatch.orders.tables import Order
 from tests import factories
 from tests.world import World, at_once, city, world
 
@@ -228,7 +229,6 @@ def test_bought_when_the_need_is_to_buy(shop: World) -> None:
     shop.ignore_rest()
 
 
-def test_buy_and_deliver_goes_on_after_buying(world: World) -> None:
 def test_bought_said_twice_is_bought_once_and_goes_nowhere(shop: World) -> None:
     ref = at_risk(shop, "procure")
     ravi = shop.phone("Ravi").expects(ref, "Please buy")
@@ -243,6 +243,7 @@ def test_bought_said_twice_is_bought_once_and_goes_nowhere(shop: World) -> None:
     shop.ignore_rest()
 
 
+def test_buy_and_deliver_goes_on_after_buying(world: World) -> None:
     # Whoever is here can't be at the customer's before going home, and nobody can buy: only the founder could do both.
     world.person("Ravi", shifts="Mo-Su 10:00-14:30")
     world.person("Anand", role="founder", shifts=None)
@@ -357,9 +358,61 @@ def test_a_bare_ok_is_asked_back_when_two_could_be_meant(shop: World) -> None:
     assert {shop.escalation(ref)["state"] for ref in (first, second)} == {"open"}
     shop.phone("Ravi").replies("12 a").expects(second, "yours")
     shop.phone("Sita").expects("Ravi has taken", second)
-    # With one left, it is clear again, and so is "P": only one was taken.
+    # With one left, the letter is clear again, and so is "P": only one was taken.
     shop.phone("Ravi").replies("P").expects(second, "on the way")
-    shop.phone("Sita").replies("yes").expects(first, "yours")
+    shop.phone("Sita").replies("A").expects(first, "yours")
+    shop.ignore_rest()
+
+
+def two_apart(shop: World) -> tuple[str, str]:
+    """Two orders in danger, and both have read of each by itself."""
+    first = at_risk(shop)
+    asked(shop, first)
+    shop.advance(minutes=0.1)
+    second = at_risk(shop, customer_name="Zoe")
+    shop.advance(minutes=0.1)
+    asked(shop, second)
+    shop.ignore_rest()
+    return first, second
+
+
+@pytest.mark.parametrize("thanks", ["ok", "Yes", "👍", "okay thanks"])
+def test_an_ok_to_a_stand_down_takes_no_other_order(shop: World, thanks: str) -> None:
+    first, second = two_apart(shop)
+    shop.phone("Sita").replies("11A").expects("yours")
+    ravi = shop.phone("Ravi").expects("Sita has taken", first).replies(thanks).expects("Which one?", "12", second)
+    assert shop.escalation(second)["state"] == "open"
+    # The letter that the page asks for is no thanks.
+    ravi.replies("A").expects(second, "is yours")
+
+
+def test_an_ok_to_a_thank_you_takes_no_other_order(shop: World) -> None:
+    first, second = two_apart(shop)
+    shop.phone("Ravi").replies("11A").expects(first, "is yours").replies("ok").expects("Which one?", "12", second)
+    assert shop.escalation(second)["state"] == "open"
+
+
+def test_an_ok_counts_again_when_the_page_has_come_once_more(shop: World) -> None:
+    shop.pause("Sita", minutes=600)
+    shop.pause("Ravi", minutes=600)
+    ref = at_risk(shop)
+    anand = shop.phone("Anand").expects(ref, "Reply").replies("where is the key?").expects("did not understand")
+    anand.replies("ok").expects("Which one?", "11")
+    shop.advance(minutes=15)
+    anand.expects("Still nobody", ref).replies("ok").expects(ref, "is yours")
+    shop.ignore_rest()
+
+
+def test_an_ok_to_several_in_one_text_counts_for_the_one_that_is_left(shop: World) -> None:
+    shop.pause("Sita", minutes=600)
+    at_risk(shop)
+    refs = [at_risk(shop, customer_name=name) for name in ("Zoe", "Yash")]
+    shop.advance(minutes=0.1)
+    ravi = shop.phone("Ravi").expects(*refs)
+    # By link, so that no text of ours comes in between.
+    for ref in (refs[0], shop.look(select(Order.ref).order_by(Order.id))[0]):
+        shop.answer(page_id(shop, ref, "Ravi"), "decline")
+    ravi.replies("ok").expects(refs[1], "is yours")
     shop.ignore_rest()
 
 
