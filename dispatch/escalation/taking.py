@@ -19,7 +19,7 @@ from .tables import Page
 def accept(case: Case) -> AnswerResult:
     """The first yes, one that takes it over from somebody who went quiet, or one that comes too late."""
     order, escalation, page = case.order, case.escalation, case.page
-    if case.is_theirs:
+    if case.is_theirs and case.staff.id in (escalation.accepted_by_id, order.carrier_id):
         heard(case)
         return case.result(Outcome.ALREADY, wording.still_yours(order.ref, code=page.code, need=escalation.need))
     if order.status in CLOSED or escalation.state not in (*TAKEABLE, EscalationState.ACCEPTED):

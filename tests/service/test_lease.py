@@ -100,6 +100,18 @@ def test_a_sign_of_life_stands_the_others_down(shop: World) -> None:
     shop.phone("Ravi").expects_nothing()
 
 
+def test_a_relieved_taker_who_says_yes_again_hears_who_has_it(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply").replies("#A").expects("is yours")
+    shop.phone("Ravi").expects("How is").expects("Sita has taken over").replies("ok 11").expects("Sita has", ref)
+    assert shop.escalation(ref)["accepted_by"]["name"] == "Sita"
+    # Sita can't after all: then it is a yes like any other.
+    shop.phone("Sita").replies("#R").expects("handed back")
+    shop.phone("Ravi").replies("11A").expects("Thank you", ref, "is yours")
+    assert shop.escalation(ref)["accepted_by"]["name"] == "Ravi"
+
+
 def test_whoever_was_relieved_can_hand_back_without_a_new_alarm(shop: World) -> None:
     ref = taken_by_ravi(shop)
     shop.advance(to="14:28")
