@@ -94,8 +94,8 @@ def _answer(session: Session, text: InboundText, staff: Staff, reply: Reply, *, 
     if verb is None:
         said = note_from_taker(session, staff, text.body, now)
         pages = open_pages(session, staff.id) or taken_pages(session, staff.id)
-        body = wording.heard(said.ref) if said else wording.not_understood(choices(session, pages))
-        _reply(session, text, body, now, staff_id=staff.id, order_id=said.id if said else None)
+        body = said.text if said else wording.not_understood(choices(session, pages))
+        _reply(session, text, body, now, staff_id=staff.id, order_id=said.order_id if said else None)
         return
     page, question = _which_page(session, staff, verb, reply)
     if page is None:

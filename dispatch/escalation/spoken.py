@@ -8,12 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Conflict, Invalid, NotFound
+from ..messaging.doubt_rules import gives_up
+from ..messaging.inbound import Reaction
+from ..messaging.reply_rules import beside_code
 from ..messaging.rules import Channel
 from ..orders.service import lock_order, record
-from ..orders.tables import Order
 from ..promise.service import refresh
 from ..staff.service import active_person
 from ..staff.tables import Staff
+from . import wording
 from .answers import answer_page
 from .asking import add_page
 from .case import AnswerResult, Outcome
@@ -58,10 +61,11 @@ def _asked_by_phone(session: Session, escalation: Escalation, staff_id: int, ans
     return add_page(session, escalation, staff_id, now, rung=escalation.rung, channel=Channel.CALL)
 
 
-def note_from_taker(session: Session, staff: Staff, body: str, now: datetime) -> Order | None:
+def note_from_taker(session: Session, staff: Staff, body: str, now: datetime) -> Reaction | None:
     """A text in their own words from somebody who has one order in hand: kept there, and a sign of life.
 
-    None when it could be about several, or about none.
+    Not of life where it says that they can't: then those who were asked beside them are still needed, and they hear
+    how to hand it back. None when it could be about several orders, or about none.
     """
     pages = [] if open_pages(session, staff.id) else taken_pages(session, staff.id)
     if len(pages) != 1:
@@ -71,7 +75,13 @@ def note_from_taker(session: Session, staff: Staff, body: str, now: datetime) ->
     escalation = session.get_one(Escalation, page.escalation_id, populate_existing=True)
     said = f"{staff.name} wrote: “{body.strip()[:300]}”"
     record(session, order, "staff_wrote", said, at=now, actor=staff.name)
-    if escalation.state is EscalationState.ACCEPTED and escalation.accepted_by_id == staff.id:
+    beside = beside_code(body)
+    can_not = gives_up(body if beside is None else beside)
+    if not can_not and escalation.state is EscalationState.ACCEPTED and escalation.accepted_by_id == staff.id:
         heard_from_taker(session, order, escalation, now)
     refresh(session, order, now)
-    return order
+    if can_not:
+        text = wording.heard_no(order.ref, code=page.code)
+    else:
+        text = wording.heard(order.ref) if beside is None else wording.heard_words(order.ref, code=page.code)
+    return Reaction(text=text, order_id=order.id)

@@ -307,6 +307,16 @@ def heard(ref: str) -> str:
     return f"Noted for {ref}, thank you."
 
 
+def heard_no(ref: str, *, code: int) -> str:
+    """To a taker who writes that they can't: their words alone hand nothing back."""
+    return f"Noted for {ref}. To hand it back: {code}R."
+
+
+def heard_words(ref: str, *, code: int) -> str:
+    """To a taker whose answer was taken back by the words beside it."""
+    return f"Noted for {ref}, and nothing else. {code}P when you have it, {code}D delivered, {code}R to hand it back."
+
+
 def reminder(ref: str, *, code: int, promised: str, need: Need) -> str:
     """To a taker who went quiet."""
     how = f"{code}P when you have it,{_done(code, need)} {code}R if you can't any more."

@@ -13,12 +13,14 @@ def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ′＇", "'"))
 CANNOT = r"can ?'?t|can ?not|won'?t|will not|unable|impossible"
 PLACE = r"(?:address|house|flat|building|gate|door|entrance|street|place|shop|map|way|number|name|message)"
 # Negations that deny nothing that matters here. They are left out before anything else is looked for.
 HARMLESS = _words(
     r"\bno[ -]?(?:problem|prob|issue|worr(?:y|ies)|tension|trouble|doubt|hurry|rush|traffic|stress|parking|signal|"
     r"network|helmet|bill|receipt|change|bag)s?\b"
+    r"|\bnot (?:there |here |home |delivered |done |ready )?yet\b"
     r"|\bno need(?= (?:to|of|for)\b)|\bno ?one\b|\bno\.? ?(?=\d)|\b(?:no|not) later than\b"
     r"|\bnot (?:an? |any )?(?:problem|issue|trouble)\b|\bnot (?:too |very |so |that )?(?:far|late|long|bad|heavy)\b"
     r"|\b(?:won'?t|will not) (?:be (?:late|long)|take long)\b|\bwhy not\b|\bif not\b|\bcan'?t wait\b"
@@ -88,7 +90,7 @@ ALL_THE_SAME = _words(
 
 def gives_up(words: str) -> bool:
     """Whether somebody says that they can't or won't, in their own words."""
-    left = HARMLESS.sub(" ", words)
+    left = HARMLESS.sub(" ", words.translate(APOSTROPHES))
     return bool(OPENING.match(left) or REFUSAL.search(left))
 
 

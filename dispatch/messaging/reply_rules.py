@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from .doubt_rules import is_no_refusal, is_not_delivered, is_not_had, takes_back_yes
+from .doubt_rules import APOSTROPHES, is_no_refusal, is_not_delivered, is_not_had, takes_back_yes
 
 
 class ReplyKind(enum.StrEnum):
@@ -63,7 +63,6 @@ KEYWORDS = {
     **dict.fromkeys(HELP_WORDS, ReplyKind.HELP),
 }
 
-APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ′＇", "'"))
 # One number, at most six digits: a telephone number is not a code. Nor is a span or a time ("ok 10 min").
 CODE = r"\#?\s*(?P<code>\d{1,6})(?!\s*(?:[:.]\d|%|(?:mins?|minutes?|h|hrs?|hours?|secs?|seconds?|m|km|[ap]\.?m|rs)\b))"
 GAP = r"[\W_]*"
@@ -132,8 +131,7 @@ def parse_reply(text: str) -> Reply:
     than the yes before it: "ok 17 delivered" is delivered.
     STOP, START and HELP words count as the whole message only.
     """
-    said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
-    said = re.sub(r"^[^\w#👍👌👎]+|\s+$", "", said)
+    said = _plainly(text)
     keyword = KEYWORDS.get(re.sub(r"[\W_]+$", "", said).lower())
     if keyword:
         return Reply(keyword)
@@ -160,9 +158,24 @@ def parse_replies(text: str) -> tuple[Reply, ...]:
     return (parse_reply(text),)
 
 
+def beside_code(text: str) -> str | None:
+    """What is said beside a code and its answer ("17D not yet"). None where a text gives no such answer."""
+    said = _plainly(text)
+    for pattern in (NUMBER_LETTER, LETTER_NUMBER_NOTE, VERB_NUMBER, NUMBER_VERB):
+        match = pattern.fullmatch(said)
+        if match:
+            return match["rest"]
+    return None
+
+
 def is_no_answer(text: str) -> bool:
     """Whether nobody who types this has answered anything, or named a code."""
     return parse_replies(text) == (Reply(ReplyKind.UNKNOWN),)
+
+
+def _plainly(text: str) -> str:
+    said = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).strip()
+    return re.sub(r"^[^\w#👍👌👎]+|\s+$", "", said)
 
 
 def _contradict(answers: tuple[Reply, ...]) -> bool:

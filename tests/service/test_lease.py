@@ -100,6 +100,27 @@ def test_a_sign_of_life_stands_the_others_down(shop: World) -> None:
     shop.phone("Ravi").expects_nothing()
 
 
+def test_a_taker_who_writes_that_they_can_t_keeps_nobody_from_helping(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    shop.advance(to="14:28")
+    shop.phone("Sita").expects(ref, "Reply")
+    before = shop.escalation(ref)
+    ravi = shop.phone("Ravi").expects("How is").replies("Sorry can't make it, bike broke down")
+    ravi.expects(f"Noted for {ref}", "To hand it back: 11R")
+    assert "staff_wrote" in shop.events(ref)
+    assert "taker_heard" not in shop.events(ref)
+    assert shop.escalation(ref)["check_in_at"] == before["check_in_at"]
+    shop.phone("Sita").expects_nothing().replies("#A").expects("is yours")
+
+
+def test_an_answer_that_its_words_take_back_is_heard_and_changes_nothing(shop: World) -> None:
+    ref = taken_by_ravi(shop)
+    ravi = shop.phone("Ravi").replies("11P").expects("on the way")
+    ravi.replies("11D nobody home").expects(f"Noted for {ref}, and nothing else", "11D delivered")
+    assert shop.see(ref)["status"] == "out_for_delivery"
+    ravi.replies("11D nobody home, left with the guard").expects("is delivered")
+
+
 def test_a_relieved_taker_who_says_yes_again_hears_who_has_it(shop: World) -> None:
     ref = taken_by_ravi(shop)
     shop.advance(to="14:28")

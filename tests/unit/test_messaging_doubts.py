@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch.messaging.reply_rules import Reply, ReplyKind, parse_reply
+from dispatch.messaging.doubt_rules import gives_up
+from dispatch.messaging.reply_rules import Reply, ReplyKind, beside_code, parse_reply
 
 NO_YES = (
     "ok 17 not possible today",
@@ -336,3 +337,47 @@ def test_news_that_is_none_is_asked_back(text: str) -> None:
 def test_a_loose_yes_may_be_thanks_and_the_letter_is_none(text: str, is_loose: bool) -> None:
     assert parse_reply(text).is_loose is is_loose
     assert not parse_reply(f"ok 17 {text}").is_loose
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sorry can't make it, bike broke down",
+        "sorry i can’t come",
+        "not possible to reach before 7",
+        "I am not able to go",
+        "no bike",
+        "Please give it to Sita",
+        "I don't have time",
+        "somebody else please",
+        "too far for me",
+        "nahi ho payega",
+    ],
+)
+def test_words_that_give_up_an_order(text: str) -> None:
+    assert gives_up(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "puncture, five minutes",
+        "At the door, nobody opens",
+        "No one opens the door",
+        "stuck in traffic but coming",
+        "sorry, traffic",
+        "can't find the house",
+        "not there yet",
+        "Not yet",
+        "no problem, on my way",
+        "5 more minutes, don't worry",
+        "back in the shop at six",
+        "where is the key?",
+    ],
+)
+def test_words_that_only_say_how_it_goes(text: str) -> None:
+    assert not gives_up(text)
+
+
+def test_what_is_said_beside_a_code() -> None:
+    assert (beside_code("17D not yet"), beside_code("not yet"), beside_code("17D")) == (" not yet", None, "")
