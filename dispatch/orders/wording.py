@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+# What comes before a name, in small letters and without a dot.
+TITLES = frozenset(
+    {"dr", "doctor", "prof", "professor", "mr", "mrs", "ms", "miss", "mx", "sir", "madam", "rev", "capt", "col", "adv"}
+    | {"er", "shri", "shree", "sri", "smt", "kumari", "md", "mohd", "श्री", "श्रीमती", "सुश्री", "डॉ", "प्रो"}
+)
 # A customer who comes for it has no other address: what says so is looked for by these words.
 COLLECTS = " collects it at "
 
@@ -22,8 +27,16 @@ def things(lines: Iterable[Thing]) -> str:
 
 
 def first_name(name: str) -> str:
-    """What somebody is called."""
-    return name.split(maxsplit=1)[0] if name.strip() else name
+    """What somebody is called; the whole name where it begins with a title, or with an initial."""
+    words = name.split()
+    if not words:
+        return name
+    return " ".join(words) if _is_no_name(words[0]) else words[0]
+
+
+def _is_no_name(word: str) -> bool:
+    bare = word.rstrip(".").casefold()
+    return bare in TITLES or (len(bare) == 1 and word.endswith("."))
 
 
 def collecting(name: str, shop: str) -> str:

@@ -20,6 +20,7 @@ from dispatch.orders.rules import (
     allowed_moves,
     status_of_lines,
 )
+from dispatch.orders.wording import first_name
 
 # A row per status: where pack, hand_over, deliver, fail and cancel lead; "-" is refused.
 MOVE_TABLE = """
@@ -141,3 +142,22 @@ def test_the_shortest_step_is_not_longer_than_the_longest() -> None:
     assert read_policy({"step_min_seconds": 601, "step_max_seconds": 601}) == Policy(
         step_min_seconds=601, step_max_seconds=601
     )
+
+
+CALLED = [
+    ("Arjun Mehta", "Arjun"),
+    ("Dr. Mehta", "Dr. Mehta"),
+    ("dr  Meera  Rao", "dr Meera Rao"),
+    ("Smt. Sunita Rao", "Smt. Sunita Rao"),
+    ("श्री गणेश", "श्री गणेश"),
+    ("R. K. Narayan", "R. K. Narayan"),
+    ("Drew Barry", "Drew"),
+    ("Dr.", "Dr."),
+    ("王 伟", "王"),
+    ("  ", "  "),
+]
+
+
+@pytest.mark.parametrize(("name", "called"), CALLED)
+def test_a_title_is_no_first_name(name: str, called: str) -> None:
+    assert first_name(name) == called
