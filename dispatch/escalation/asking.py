@@ -19,7 +19,7 @@ from ..orders.tables import Order
 from ..orders.timetable import rearm
 from ..staff.rules import Person
 from ..staff.tables import Staff
-from . import wording
+from . import page_wording, wording
 from .job import job_of
 from .ringing import call_of
 from .rules import Answer, Rung
@@ -233,13 +233,13 @@ def _silent_pages(escalation: Escalation, staff_ids: Collection[int]) -> list[Pa
 def _page_text(order: Order, page: Page, phone: str, job: Job, *, links: Links) -> Draft:
     replies, link = takes_replies(country_prefix(phone)), links.answer(page.id)
     again = f":{page.repeats}" if page.repeats else ""
-    body = wording.page(job, code=page.code, link=link, takes_replies=replies, is_again=bool(again))
+    body = page_wording.page(job, code=page.code, link=link, takes_replies=replies, is_again=bool(again))
     return Draft(
         key=f"page:{page.id}{again}",
         kind=Kind.PAGE,
         to_phone=phone,
         body=body,
-        part=wording.part(job, code=page.code, link=link, takes_replies=replies),
+        part=page_wording.part(job, code=page.code, link=link, takes_replies=replies),
         useful_until=max(order.promised_by, page.asked_at + LEAST_USE),
         order_id=order.id,
         staff_id=page.staff_id,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from ..messaging.bundle_wording import Part
 from ..messaging.wording import Encoding, plain, segments
 from .rules import Need
 
 MOST_SEGMENTS = 2
 A_FEW_WORDS = 40
 MORE = "..."
-# What of a job is shortened, in this order.
-ELASTIC = ("reason", "rest", "what", "further", "to_where", "from_where", "home", "for_whom")
+# A full stop after a word that ends in a dot, or in three.
+DOTS = re.compile(r"(?<!\.)(?:\.\.|\.{4,})(?=\s|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,69 +55,19 @@ class Job:
         return "be there when it opens" if self.must_wait else "start now"
 
 
-def page(job: Job, *, code: int, link: str, takes_replies: bool, is_again: bool = False) -> str:
-    """The text that asks one person, or asks again. Shortened where it must be: the reason first, names last."""
-    how = f"Reply {code}A to take it, {code}X if you can't: {link}" if takes_replies else f"Take it or pass: {link}"
-    start = "Still nobody for " if is_again else ""
-
-    def build(*words: str) -> str:
-        said: dict[str, Any] = dict(zip(ELASTIC, words, strict=True))
-        return start + _page(replace(job, **said), how)
-
-    return fit(build, *(getattr(job, name) for name in ELASTIC))
-
-
-def _page(job: Job, how: str) -> str:
-    why = f" ({job.reason})" if job.reason not in ("", MORE) else ""
-    whom = f"{job.for_whom}{why}"
-    goods = f"{job.what} at {job.from_where}{f', {job.further}' if job.further else ''}"
-    rest = f" ({job.rest})" if job.rest != MORE else ""
-    fetch = f", fetch the rest{rest} at {job.home}" if job.rest else ""
-    doing = {
-        Need.PROCURE: f"Please buy {goods} for {whom} and bring it to the shop",
-        Need.DELIVER: f"Please take {job.what} to {whom}, from {job.from_where} to {job.to_where}",
-        Need.PROCURE_AND_DELIVER: f"Please buy {goods}{fetch} and take it to {whom}, {job.to_where}",
-    }[job.need]
-    if job.is_to_be_collected and job.need is Need.DELIVER:
-        doing = f"Please pack {job.what} for {whom}, who collects it at {job.from_where}"
-    if job.is_late:
-        return f"{job.ref}: {doing}. Promised by {job.promised}, now as early as you can. {how}"
-    return f"{job.ref}: {doing}. Promised by {job.promised}, {job.start}. {how}"
-
-
-def part(job: Job, *, code: int, link: str, takes_replies: bool) -> Part:
-    """What the same page says beside others in one text, with its own code."""
-    is_brought = job.need is not Need.PROCURE
-    what, shop = job.what, "" if job.need is Need.DELIVER else f"at {job.from_where}"
-    if job.further:
-        what, shop = f"{what} {shop}, {job.further}", ""
-    return Part(
-        ref=job.ref,
-        doing="take" if job.need is Need.DELIVER else "buy",
-        what=what,
-        shop=f"{shop}, the rest at {job.home}" if job.rest else shop,
-        then="take" if job.need is Need.PROCURE_AND_DELIVER else "",
-        whom=f"{'to' if is_brought else 'for'} {job.for_whom}",
-        reason=job.reason,
-        place=job.to_where if is_brought else "",
-        by=f"late, was for {job.promised}" if job.is_late else f"by {job.promised}",
-        code=code if takes_replies else None,
-        link=link,
-    )
-
-
 def fit(build: Callable[..., str], *parts: str) -> str:
     """The text that `build` makes of the parts, the first ones shortened first until it is two segments at most.
 
     Nothing is cut below a few words while cutting something else would do. Then goes what no GSM-7 text can hold and
-    what follows it, for one Hindi letter halves the room; it stands behind the link. What is left may be "...".
+    what follows it, for one Hindi letter halves the room; it stands behind the link. What is left may be "...", after
+    which, as after an address that ends in a dot, the sentence needs no dot of its own.
     """
     words = [plain(part) for part in parts]
     for least, is_costly in ((A_FEW_WORDS, False), (0, True), (0, False)):
         for index in range(len(words)):
             while _may_lose(words[index], least, is_costly) and segments(build(*words)).count > MOST_SEGMENTS:
                 words[index] = _shorter(words[index])
-    return build(*words)
+    return DOTS.sub(lambda dots: MORE if len(dots[0]) > len(MORE) else ".", build(*words))
 
 
 def _may_lose(part: str, least: int, is_costly: bool) -> bool:

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from dispatch.escalation.job import job_of
+from dispatch.escalation.page_wording import page
 from dispatch.escalation.rules import Need
 from dispatch.escalation.shopping import stops_for
-from dispatch.escalation.wording import Job, page
+from dispatch.escalation.wording import Job
 from dispatch.orders.service import NewLine, find_order
 from tests.world import World, city, world
 

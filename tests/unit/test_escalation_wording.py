@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dispatch.escalation import wording
+from dispatch.escalation import page_wording, wording
 from dispatch.escalation.rules import Need
 from dispatch.escalation.wording import Job
 from dispatch.messaging.bundle_wording import bundle
@@ -40,7 +40,7 @@ def job(**changes: Any) -> Job:
 
 
 def page(takes_replies: bool = True, **changes: Any) -> str:
-    return wording.page(job(**changes), code=CODE, link=LINK, takes_replies=takes_replies)
+    return page_wording.page(job(**changes), code=CODE, link=LINK, takes_replies=takes_replies)
 
 
 @pytest.mark.parametrize("need", Need)
@@ -92,14 +92,14 @@ BUNDLED = {
 def test_beside_others_a_page_says_what_from_where_to_whom_and_where(need: Need, rest: str) -> None:
     given = job(need=need, from_where="City Books", rest=rest, home="Kala Books")
     other = job(ref="ABCD", what="Pen", reason="", to_where="3 Hill Road")
-    made = bundle([wording.part(each, code=17, link="x", takes_replies=True) for each in (given, other)])
+    made = bundle([page_wording.part(each, code=17, link="x", takes_replies=True) for each in (given, other)])
     assert made is not None
     assert BUNDLED[need, rest] in made.text
 
 
 def test_beside_others_each_shop_stands_with_its_goods() -> None:
     given = job(need=Need.PROCURE_AND_DELIVER, from_where="City Books", further="Atlas at Crossword")
-    part = wording.part(given, code=17, link=LINK, takes_replies=True)
+    part = page_wording.part(given, code=17, link=LINK, takes_replies=True)
     assert (part.what, part.shop) == ("Physics 2 at City Books, Atlas at Crossword", "")
 
 
@@ -159,7 +159,7 @@ def test_customers_words_forge_nothing(forged: str) -> None:
 
 def test_only_what_no_gsm_text_can_hold_is_cut_with_what_follows_it() -> None:
     given = job(what="Gray’s Anatomy — हिन्दी संस्करण", reason="परीक्षा", to_where="7 Łódź Street, " + "x" * 60)
-    text = wording.page(given, code=CODE, link=LINK, takes_replies=True)
+    text = page_wording.page(given, code=CODE, link=LINK, takes_replies=True)
     assert segments(text).count <= 2
     assert "Gray's Anatomy -..." in text
 
@@ -170,6 +170,26 @@ def test_a_short_name_in_another_script_costs_the_others_nothing(who: str) -> No
     assert segments(text).count <= 2
     for kept in ("Physics, volume 2", "exam tomorrow", "12 Park Road"):
         assert kept in text
+
+
+LOST = {
+    Need.DELIVER: "K7Q2: Please take an order to the customer, from the shop. Promised by 19:30",
+    Need.PROCURE: "K7Q2: Please buy an order for the customer and bring it to the shop. Promised by 19:30",
+    Need.PROCURE_AND_DELIVER: "K7Q2: Please buy an order, fetch the rest at the shop and take it to the customer. ",
+}
+
+
+@pytest.mark.parametrize("need", LOST)
+def test_what_no_text_can_hold_is_said_in_plain_words(need: Need) -> None:
+    assert page(need=need, **dict.fromkeys((*FIELDS, "rest", "home"), HINDI)).startswith(LOST[need])
+    assert " at City Books and more for Arjun" in page(need=Need.PROCURE, from_where="City Books", further=HINDI)
+
+
+def test_no_sentence_ends_in_four_dots_or_two() -> None:
+    huge = page(need=Need.PROCURE_AND_DELIVER, from_where="City Books", to_where=HUGE)
+    assert "...." not in huge
+    assert "... Promised" in huge
+    assert "from Kala Books to 12 Lake Rd. Promised" in page(to_where="12 Lake Rd.")
 
 
 SAYINGS = {
