@@ -19,15 +19,18 @@ from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
 from ..orders.tables import Line
 from ..promise.moves import Request, make_move
-from ..promise.service import refresh, update_sourcing
+from ..promise.rules import IN_DANGER
+from ..promise.service import read_clock, refresh, update_sourcing
 from ..staff.rules import MAY_DO, Skill
 from . import wording
 from .case import AnswerResult, Case, Outcome
 from .closing import close, expect_word, leave_order
+from .facts import ladder_facts
 from .job import job_of
+from .ladder import decide
 from .mine import newest_page
 from .overload import clashing
-from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Rung, Verb
+from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb
 from .tables import Escalation, Page
 from .taking import accept, heard, lost, over, turn_lines
 
@@ -107,9 +110,16 @@ def _decline(case: Case) -> AnswerResult:
 
 
 def _was_last(case: Case) -> bool:
-    """Whether nobody comes after the one who can't, and nobody else may still say yes."""
-    is_open = any(page.answer is None and page.round == case.escalation.round for page in case.escalation.pages)
-    return case.escalation.rung >= Rung.FOUNDER and not is_open
+    """Whether nobody else may still say yes, and the ladder, as it will decide now, has nobody left to ask in time."""
+    order, escalation = case.order, case.escalation
+    if any(page.answer is None and page.round == escalation.round for page in escalation.pages):
+        return False
+    assessment, known = read_clock(case.session, order, case.now)
+    if assessment.level not in IN_DANGER:
+        return False
+    decision = decide(ladder_facts(order, escalation, assessment, known, case.now), case.now)
+    comes = decision.next_check_at is not None and case.now < decision.next_check_at <= order.promised_by
+    return not decision.ask and not comes and decision.ends is not EscalationState.RESOLVED
 
 
 def _hand_back(case: Case) -> AnswerResult:
@@ -135,7 +145,8 @@ def _hand_back(case: Case) -> AnswerResult:
     leave_order(case.session, order, escalation)
     turn_lines(case, {Sourcing.SEARCHING}, Sourcing.TO_PROCURE)
     case.say("handed_back", f"{case.staff.name} has handed it back.")
-    return case.result(Outcome.DONE, wording.handed_back(order.ref))
+    text = wording.nobody_left(order.ref) if _was_last(case) else wording.handed_back(order.ref)
+    return case.result(Outcome.DONE, text)
 
 
 def _not_theirs(case: Case) -> AnswerResult:

@@ -302,6 +302,27 @@ def test_the_last_one_who_can_t_hears_that_nobody_is_left(shop: World) -> None:
     shop.phone("Anand").expects(ref, "Reply").replies("#X").expects("Nobody else is left to ask for", ref)
 
 
+def test_the_last_one_who_hands_it_back_hears_that_nobody_is_left(shop: World) -> None:
+    for name in ("Ravi", "Sita", "Maya"):
+        shop.pause(name, minutes=600)
+    ref = at_risk(shop)
+    anand = shop.phone("Anand").expects(ref, "Reply").replies("#A").expects("is yours")
+    anand.replies("#R").expects("Nobody else is left to ask for", ref)
+    # Whoever comes back before the promise is asked then: somebody is left.
+    shop.pause("Ravi", minutes=10)
+    anand.replies("#A").expects("is yours").replies("#R").expects("others are being asked")
+
+
+@pytest.mark.parametrize("letters", ["X", "AR"])
+def test_where_there_is_no_founder_the_last_no_is_the_last_too(world: World, letters: str) -> None:
+    world.person("Ravi", role="staff")
+    ref = at_risk(world)
+    ravi = world.phone("Ravi").expects(ref, "Reply")
+    for letter in letters:
+        ravi.replies(f"#{letter}").expects("is yours" if letter == "A" else "Nobody else is left to ask for")
+    world.ignore_rest()
+
+
 # --- yes by phone ----------------------------------------------------------------------------------------------------
 
 
