@@ -25,7 +25,7 @@ from .asking import CLOCK, ask, ask_again, remind, ring
 from .closing import close
 from .facts import ladder_facts
 from .ladder import decide
-from .other_goods import tell_taker
+from .other_goods import tell_of_change, tell_taker
 from .ringing import read_reach
 from .rules import (
     LIVE,
@@ -92,6 +92,7 @@ def tend(
     decision = _act(session, look, escalation, now, need=Need.DELIVER if buying is not None else None)
     for call in (escalation, buying):
         tell_taker(session, order, call, now)
+    tell_of_change(session, order, (escalation, buying), now)
     if escalation is not None and escalation.state in LIVE:
         _note_cause(session, order, escalation, assessment, now)
     care_at = care(session, order, _look(escalation, assessment, decision), now)

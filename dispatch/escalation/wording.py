@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..messaging.wording import Encoding, plain, segments
+from ..orders.wording import COLLECTS
 from .rules import Need
 
 MOST_SEGMENTS = 2
@@ -270,6 +271,17 @@ def reminder(ref: str, *, code: int, promised: str, need: Need) -> str:
     """To a taker who went quiet."""
     how = f"{code}P when you have it,{_done(code, need)} {code}R if you can't any more."
     return f"How is {ref} going? Promised by {promised}. {how}"
+
+
+def changed(ref: str, *, where: str = "", by: str = "") -> str:
+    """To whoever has it: where it goes now, or that nobody has to bring it, and by when it is promised now."""
+    then = f"{', and' if where else ' it'} is now promised by {by}" if by else ""
+
+    def build(where: str) -> str:
+        goes = f" {where}" if COLLECTS in where else f" it goes to {where}" if where else ""
+        return f"{ref} has changed:{goes}{then}."
+
+    return fit(build, where)
 
 
 def other_goods(ref: str, *, new: str, old: str, is_here: bool, code: int, is_over: bool = False) -> str:

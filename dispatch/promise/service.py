@@ -132,7 +132,7 @@ def change(
     orders.check_version(order, if_version)
     if order.status in CLOSED:
         raise Conflict(f"Order {order.ref} is {order.status.value}: it can't be changed any more.")
-    said = []
+    said, was = [], order.address
     for name in ("address", "lat", "lon", "reason", "travel_minutes"):
         if name in changes and getattr(order, name) != changes[name]:
             before, after = getattr(order, name), changes[name]
@@ -143,7 +143,8 @@ def change(
     if changes.get("lines") is not None:
         said += _change_lines(session, order, changes["lines"], now)
     if said:
-        orders.record(session, order, "changed", f"Changed: {'; '.join(said)}.", at=now, actor=actor)
+        data = {"address": order.address} if order.address != was else None
+        orders.record(session, order, "changed", f"Changed: {'; '.join(said)}.", at=now, actor=actor, data=data)
     promised_by = changes.get("promised_by")
     if promised_by is not None and promised_by != order.promised_by:
         why, agreed = changes.get("why"), changes.get("agreed")

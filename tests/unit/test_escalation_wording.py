@@ -199,6 +199,7 @@ SAYINGS = {
     "saved": lambda x: wording.saved("K7Q2", x),
     "waits": lambda x: wording.waits("K7Q2", x),
     "with_you": lambda x: wording.with_you("K7Q2", x, code=CODE),
+    "changed": lambda x: wording.changed("K7Q2", where=x, by="Tue 24 Nov 18:40"),
     "called_off": lambda x: wording.called_off("K7Q2", x, is_delivered=False),
     "taken_by": lambda x: wording.taken_by("K7Q2", who=x, others=[f"17 ABCD {x[:30]}"] * 30),
     "on_the_way": lambda x: wording.on_the_way("K7Q2", code=CODE, where=x, needs_pin=True),
@@ -234,6 +235,19 @@ def test_whoever_only_buys_is_not_asked_to_say_that_it_is_delivered() -> None:
         assert "17P" in text
         assert "17D" not in text
         assert ", 17R" in text
+
+
+@pytest.mark.parametrize(
+    ("where", "by", "said"),
+    [
+        ("99 Other Street, Flat 7", "", "it goes to 99 Other Street, Flat 7."),
+        ("", "17:00", "it is now promised by 17:00."),
+        ("99 Other Street", "17:00", "it goes to 99 Other Street, and is now promised by 17:00."),
+        ("Arjun collects it at Kala Books", "", "Arjun collects it at Kala Books."),
+    ],
+)
+def test_what_has_changed_is_said_in_one_sentence(where: str, by: str, said: str) -> None:
+    assert wording.changed("K7Q2", where=where, by=by) == f"K7Q2 has changed: {said}"
 
 
 def test_the_one_who_took_it_hears_where_to() -> None:
