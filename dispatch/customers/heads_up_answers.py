@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,8 +19,7 @@ from ..orders.service import find_order, lock_order, record
 from ..orders.tables import Order, OrderEvent
 from ..orders.timetable import rearm
 from ..orders.wording import collecting, first_name, things
-from ..procurement.substitution_rules import read_titled_choice
-from ..procurement.substitution_wording import which
+from ..procurement.substitution_rules import titled_choices
 from ..promise import service as promise
 from . import heads_up_wording as wording
 from .heads_up import heads_up_of
@@ -159,27 +158,40 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, links:
         .order_by(HeadsUp.made_at)
     )
     asked = [(row, order) for row, order in session.execute(query)]
-    fits = [(row, order, choice) for row, order in asked if (choice := read(text.body, _choices(row))) is not None]
-    waiting = [each for each in fits if each[0].answer is None]
-    # Nothing is open: it may be what they chose, once more.
-    meant = waiting or fits[-1:]
-    if len(meant) > 1:
-        return Reaction(text=which([things(order.lines) for _, order, _ in meant]))
-    found = meant[0] if meant else _named(text.body, [pair for pair in asked if pair[0].answer is None])
-    if found is None:
-        return None
-    _, order, choice = found
-    answered = answer_heads_up(session, order.id, choice, now, links=links)
-    return Reaction(text=answered.text, order_id=order.id)
+    waiting = [pair for pair in asked if pair[0].answer is None]
+    meant = _named(text.body, asked, lambda order: order.ref) or _bare(text.body, waiting)
+    # Where nothing is open it may be what they chose, once more.
+    meant = meant or _named(text.body, waiting, lambda order: things(order.lines)) or _bare(text.body, asked)[-1:]
+    if len(meant) == 1:
+        order, choice = meant[0]
+        answered = answer_heads_up(session, order.id, choice, now, links=links)
+        return Reaction(text=answered.text, order_id=order.id)
+    # Something was chosen, and of several it can be any: no answer stays without a word.
+    is_unclear = len(waiting) > 1 and bool(_bare(" ".join(text.body.split()[-1:]), waiting))
+    return Reaction(text=_which(waiting, now)) if meant or is_unclear else None
 
 
-def _named(body: str, asked: list[tuple[HeadsUp, Order]]) -> tuple[HeadsUp, Order, Preference] | None:
-    """ "Physics 2: 1", of several that were asked about."""
-    said = read_titled_choice(body, [(things(order.lines), len(row.choices)) for row, order in asked])
-    if said is None or said[1] == 0:
-        return None
-    row, order = asked[said[0]]
-    return row, order, _choices(row)[said[1] - 1]
+Asked = tuple[HeadsUp, Order]
+
+
+def _bare(body: str, asked: Sequence[Asked]) -> list[tuple[Order, Preference]]:
+    """The number alone."""
+    return [(order, choice) for row, order in asked if (choice := read(body, _choices(row))) is not None]
+
+
+def _named(body: str, asked: Sequence[Asked], name: Callable[[Order], str]) -> list[tuple[Order, Preference]]:
+    """ "Physics 2: 1" or "K7QM 1", of several that were asked about."""
+    said = titled_choices(body, [(name(order), len(row.choices)) for row, order in asked])
+    return [(asked[number][1], _choices(asked[number][0])[choice - 1]) for number, choice in said if choice]
+
+
+def _which(asked: Sequence[Asked], now: datetime) -> str:
+    return wording.which(
+        [
+            (order.ref, things(order.lines), local_text(row.promised_by, order.branch.timezone, now=now))
+            for row, order in asked
+        ]
+    )
 
 
 def _choices(row: HeadsUp) -> list[Preference]:

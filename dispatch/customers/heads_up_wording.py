@@ -101,6 +101,21 @@ def numbered(choices: Sequence[Preference], later: str) -> str:
     return ", ".join(f"{written(number)} {words[choice]}" for number, choice in enumerate(choices, 1))
 
 
+def which(asked: Sequence[tuple[str, str, str]]) -> str:
+    """Several orders are in danger and the answer fits more than one: (code, what, promised) of each. The same book
+    twice is told apart by its code alone."""
+    code = asked[0][0]
+
+    def text(*things: str) -> str:
+        named = zip(asked, things, strict=True)
+        each = (f"{code} ({f'{what}, ' if what else ''}by {by})" for (code, _, by), what in named)
+        return (
+            f"Which one do you mean: {' or '.join(each)}? Reply with its code and the number, like {code} {written(1)}"
+        )
+
+    return fitted(text, *(what for _, what, _ in asked))
+
+
 def waits(link: str) -> str:
     """They wait."""
     return f"Thank you. We go on doing what we can. See where it is: {link}"

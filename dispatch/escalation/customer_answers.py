@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..messaging.inbound import Reaction
 from ..messaging.tables import InboundText
 from ..procurement.offers import Asked, asked_of_phone
-from ..procurement.substitution_rules import NEITHER, OfferState, read_choice, read_titled_choice
+from ..procurement.substitution_rules import NEITHER, OfferState, read_choice, read_titled_choice, titled_choices
 from ..procurement.substitution_wording import which
 from ..promise.offers import answer_offer
 
@@ -53,7 +53,8 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, is_ope
         return None
     found = _read(text.body, meant)
     if found is None:
-        fits = [offer for offer in meant if read_choice(text.body, len(offer.titles)) is not None]
+        bare = [offer for offer in meant if read_choice(text.body, len(offer.titles)) is not None]
+        fits = bare or [meant[number] for number, _ in titled_choices(text.body, _titled(meant))]
         return Reaction(text=which([offer.title for offer in fits])) if len(fits) > 1 else None
     offer, choice = found
     sku = None if choice == NEITHER else offer.skus[choice - 1]
@@ -61,9 +62,13 @@ def answer_by_text(session: Session, text: InboundText, now: datetime, *, is_ope
     return Reaction(text=answered.text, order_id=offer.order_id)
 
 
+def _titled(offers: Sequence[Asked]) -> list[tuple[str, int]]:
+    return [(offer.title, len(offer.titles)) for offer in offers]
+
+
 def _read(body: str, offers: Sequence[Asked]) -> tuple[Asked, int] | None:
     """The offer that is meant and what is said of it; None when it could be either, or is no answer."""
-    named = read_titled_choice(body, [(offer.title, len(offer.titles)) for offer in offers])
+    named = read_titled_choice(body, _titled(offers))
     if named is not None:
         return offers[named[0]], named[1]
     fits = [(offer, read_choice(body, len(offer.titles))) for offer in offers]

@@ -150,13 +150,21 @@ def read_titled_choice(text: str, offers: Sequence[tuple[str, int]]) -> tuple[in
 
     "Physics 2: 1" and "physics 1" both do; None when no title is named or more than one can be meant.
     """
+    found = titled_choices(text, offers)
+    return found[0] if len(found) == 1 else None
+
+
+def titled_choices(text: str, offers: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
+    """All that a text which names a title can mean, as `read_titled_choice` has them; a whole title goes before a
+    part of one."""
     words = _words(text)
-    found = {(number, said) for number, (title, count) in enumerate(offers) for said in _after(words, title, count)}
-    return found.pop() if len(found) == 1 else None
+    found = [(number, *said) for number, (title, count) in enumerate(offers) for said in _after(words, title, count)]
+    whole = [(number, said) for number, said, is_whole in found if is_whole]
+    return whole or [(number, said) for number, said, _ in found]
 
 
-def _after(words: list[str], title: str, count: int) -> list[int]:
-    """What is said behind the title, or behind as much of it as was typed and leaves a choice.
+def _after(words: list[str], title: str, count: int) -> list[tuple[int, bool]]:
+    """What is said behind the title, or behind as much of it as was typed and leaves a choice; and whether it is all.
 
     "physics 2" is the name of Physics 2 and no choice: nothing is said behind it.
     """
@@ -168,5 +176,5 @@ def _after(words: list[str], title: str, count: int) -> list[int]:
     for length in range(most, 0, -1):
         said = read_choice(" ".join(words[length:]), count)
         if said is not None:
-            return [said]
+            return [(said, length == len(named))]
     return []

@@ -87,7 +87,9 @@ def over(missing: str, *, reason: str) -> str:
 
 
 def which(titles: Sequence[str]) -> str:
-    """Two offers are open and the answer fits both."""
+    """Two offers are open and the answer fits both. Where their titles don't tell them apart their page does."""
+    if len({title.casefold() for title in titles}) < len(titles):
+        return "Which one do you mean? Please open the link in our text about it, and choose there."
     return fitted(
         lambda *open_: (
             f"Which one do you mean: {' or '.join(open_)}? Reply with its name and the number, like {open_[0]}: 1"

@@ -160,6 +160,21 @@ def test_wait_is_a_note(shop: World) -> None:
     shop.phone(ARJUN).replies("2").expects("You chose to wait, and that stands")
 
 
+def test_the_same_book_twice_is_told_apart_by_its_code(shop: World) -> None:
+    shop.numbers[ARJUN] = "+447700900555"
+    refs = [told_early(shop, minutes, customer_phone=shop.numbers[ARJUN]) for minutes in (50, 59)]
+    first, second = refs
+    asked = f"Which one do you mean: {first} (Physics 2, by 14:50) or {second} (Physics 2, by 14:59)?"
+    for said in ("2", "Physics 2: 2", "physics 2", "the other one: 2"):
+        shop.phone(ARJUN).replies(said).expects(asked, f"like {first} 1").expects_nothing()
+    shop.phone(ARJUN).replies(f"{second.lower()}: 1").expects("We go on doing what we can")
+    assert [told.answer for told in (row(shop, ref) for ref in refs) if told] == [None, Preference.WAIT]
+    # One is left: a number is enough, and the other's stands.
+    shop.phone(ARJUN).replies("1").expects("We go on doing what we can")
+    shop.phone(ARJUN).replies(f"{second} 2").expects("You chose to wait, and that stands")
+    shop.phone(ARJUN).replies("see you later").expects_nothing()
+
+
 def test_later_is_a_new_promise_that_they_agreed_to(shop: World) -> None:
     ref = told_early(shop)
     told = row(shop, ref)

@@ -283,6 +283,16 @@ def test_two_questions_are_told_apart_by_title(shop: World) -> None:
     assert [line["sku"] for line in shop.see(ref)["lines"]] == ["old", "pack"]
 
 
+def test_two_questions_about_the_same_thing_are_told_apart_on_their_page(shop: World) -> None:
+    ref = place(shop, sku=None, lines=tuple(NewLine(title="Physics 2", sku="physics-2") for _ in range(2)))
+    lost(shop, ref)
+    lost(shop, ref, line=1)
+    shop.tick()
+    dev = shop.phone("Dev Rao").expects("can't get Physics 2").expects("can't get Physics 2")
+    for said in ("1", "Physics 2: 1", "physics 1"):
+        dev.replies(said).expects("Which one do you mean?", "open the link in our text about it").expects_nothing()
+
+
 # --- better news -----------------------------------------------------------------------------------------------------
 
 

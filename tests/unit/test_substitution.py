@@ -22,6 +22,7 @@ from dispatch.procurement.substitution_rules import (
     read_titled_choice,
     reply_by,
     start_by,
+    titled_choices,
 )
 
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
@@ -161,7 +162,11 @@ def test_which_question_is_answered(text: str, expected: tuple[int, int] | None)
 def test_two_titles_that_begin_alike_are_asked_back() -> None:
     alike = [("Physics 2", 2), ("Physics 3", 2)]
     assert read_titled_choice("physics 1", alike) is None
+    assert titled_choices("physics 1", alike) == [(0, 1), (1, 1)]
     assert read_titled_choice("physics 3 1", alike) == (1, 1)
+    # A whole title goes before a part of one.
+    assert read_titled_choice("physics 2: 1", [("Physics 2, Pencil", 2), ("Physics 2", 2)]) == (1, 1)
+    assert titled_choices("physics 2: 1", [("Physics 2", 2), ("Physics 2", 2)]) == [(0, 1), (1, 1)]
 
 
 def test_numbers_in_a_sentence() -> None:
@@ -223,6 +228,7 @@ def test_whoever_went_to_buy_is_told_what_has_changed() -> None:
         wording.gone(HARD, [], until="17:30"),
         wording.over(HARD, reason="found"),
         wording.which([HARD, HARD, HARD]),
+        wording.which([HARD, f"1{HARD}", f"2{HARD}"]),
     ],
 )
 def test_whatever_a_title_holds_the_text_is_ours(text: str) -> None:
