@@ -159,19 +159,23 @@ def night_after(at: datetime, timezone: str) -> datetime:
 # --- goodwill --------------------------------------------------------------------------------------------------------
 
 MEDIUM_AFTER, LARGE_AFTER = timedelta(minutes=30), timedelta(hours=3)
-# Ours to decide, whatever is suggested. Nothing for what was the customer's own doing but kindness.
+# Something to do, and no gift: nobody writes to a customer that they give them a call.
+FOUNDER_CALLS, KIND_CALL = "a call from the founder", "a kind call"
+ACTS = frozenset({FOUNDER_CALLS, KIND_CALL})
+# Ours to decide, whatever is suggested, in words that the customer may read. Nothing for what was the customer's own
+# doing but kindness.
 GOODWILL: dict[Fault, dict[Size, tuple[str, ...]]] = {
     Fault.OURS: {
         Size.SMALL: ("a handwritten note with it", "no charge for the delivery"),
         Size.MEDIUM: ("no charge for the delivery", "10 % off the next order"),
-        Size.LARGE: ("their money back, they keep it", "a call from the founder", "the next order on us"),
+        Size.LARGE: ("your money back, and you keep it", FOUNDER_CALLS, "the next order on us"),
     },
     Fault.SUPPLIER: {
         Size.SMALL: ("a handwritten note with it",),
         Size.MEDIUM: ("no charge for the delivery",),
         Size.LARGE: ("no charge for the delivery", "10 % off the next order"),
     },
-    Fault.CUSTOMER: {Size.SMALL: (), Size.MEDIUM: (), Size.LARGE: ("a kind call",)},
+    Fault.CUSTOMER: {Size.SMALL: (), Size.MEDIUM: (), Size.LARGE: (KIND_CALL,)},
     Fault.NOBODY: {
         Size.SMALL: ("a handwritten note with it",),
         Size.MEDIUM: ("a handwritten note with it",),

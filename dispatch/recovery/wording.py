@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..messaging import phrase_rules
 from ..messaging.phrase_rules import Language, Phrase, Said, tidy
 from . import phrases
-from .rules import Cause, Step
+from .rules import ACTS, Cause, Step
 
 # What people write themselves is read over once: nobody can keep this promise, and research says that it hurts.
 WORD = re.compile(r"[^\W\d_]{2}")
@@ -26,6 +26,14 @@ WHEN, SOON = {EN: "by {by}", HI: "{by} तक"}, {EN: "as soon as we can", HI: "
 GOOD_REPLY = {EN: "Reply YES, or NO and what is missing", HI: "जवाब दें YES, या NO और क्या कमी है"}
 TELL_US = {EN: "Tell us here", HI: "यहाँ बताएँ"}
 OWN_WORDS = {EN: "Reply in your own words, we read every one.", HI: "अपने शब्दों में जवाब दें, हम हर एक पढ़ते हैं।"}
+# What we suggest to give, as a customer reads it in Hindi.
+GIFTS_HI = {
+    "a handwritten note with it": "साथ में हाथ से लिखा एक नोट",
+    "no charge for the delivery": "डिलीवरी का कोई पैसा नहीं",
+    "10 % off the next order": "अगले ऑर्डर पर 10 % की छूट",
+    "your money back, and you keep it": "आपके पैसे वापस, सामान आपका",
+    "the next order on us": "अगला ऑर्डर हमारी ओर से",
+}
 APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´", "'"))
 
 
@@ -96,9 +104,14 @@ def own_fix(told: Told, own: str) -> str:
 def fix(told: Told, language: Language = Language.EN) -> Said:
     """How we make it good, and by when."""
     when = WHEN[language].format(by=told.by) if told.by else SOON[language]
-    goodwill = _ended(told.goodwill, language) if told.goodwill else ""
     phrase = phrases.PUT_RIGHT if told.cause is Cause.COMPLAINT else phrases.FIX
-    return Said(phrase, {**_all(told), "when": when, "goodwill": goodwill})
+    return Said(phrase, {**_all(told), "when": when, "goodwill": _gift(told.goodwill, language)})
+
+
+def _gift(goodwill: str, language: Language) -> str:
+    """What we give, in the customer's language where it is one of our suggestions; an act is done, and not given."""
+    given = GIFTS_HI.get(goodwill, goodwill) if language is HI else goodwill
+    return _ended(given, language) if given and given not in ACTS else ""
 
 
 def question(told: Told, own: str = "", language: Language = Language.EN) -> Said:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from dispatch.messaging.phrase_rules import Language
 from dispatch.messaging.wording import segments
 from dispatch.recovery import wording
 from dispatch.recovery.rules import (
+    ACTS,
     GOODWILL,
     LIVE,
     NEXT,
@@ -118,6 +121,20 @@ def test_goodwill_grows_with_the_harm_and_is_never_asked_of_the_customer() -> No
     assert {fault: set(sizes) for fault, sizes in GOODWILL.items()} == {fault: set(Size) for fault in Fault}
     assert suggestions(None, Size.SMALL) == suggestions(Fault.OURS, Size.SMALL)
     assert suggestions(Fault.CUSTOMER, Size.SMALL) == ()
+
+
+@pytest.mark.parametrize(
+    "idea", sorted({idea for sizes in GOODWILL.values() for ideas in sizes.values() for idea in ideas})
+)
+def test_what_we_suggest_to_give_is_said_to_the_customer_and_a_call_is_made(idea: str) -> None:
+    assert not re.search(r"\b(they|their|them)\b", idea)
+    given = told(by="21:00", goodwill=idea)
+    english, hindi = wording.fix(given).ours(), wording.fix(given, Language.HI).ours(Language.HI)
+    is_gift = idea not in ACTS
+    assert (f"And from us: {idea}." in english, "हमारी ओर से: " in hindi) == (is_gift, is_gift)
+    assert "call" not in english
+    assert idea not in hindi
+    assert (segments(english).count, segments(hindi).count <= 2) == (1, True)
 
 
 # --- what they read --------------------------------------------------------------------------------------------------

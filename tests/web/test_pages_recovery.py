@@ -102,11 +102,11 @@ def test_from_sorry_to_how_it_ended(desk: Desk, ref: str) -> None:
     shown = page(desk, ref)
     assert "Said sorry by text" in shown
     assert "Offer this fix" in shown
-    form = {"offer_fix_by": "2026-11-24T15:30", "fault": "ours", "goodwill_ours": "a call from the founder"}
+    form = {"offer_fix_by": "2026-11-24T15:30", "fault": "ours", "goodwill_ours": "your money back, and you keep it"}
     answer = step(desk, ref, "offer_fix", **form, goodwill_customer="a kind call")
     assert answer.headers["Location"].endswith("#recovery")
     assert "by 15:30" in texts(desk)[-1]
-    assert "a call from the founder" in texts(desk)[-1]
+    assert "And from us: your money back, and you keep it." in texts(desk)[-1]
     assert "To be there by today 15:30" in page(desk, ref)
     deliver(desk, ref)
     assert "How this story ended" not in page(desk, ref)
