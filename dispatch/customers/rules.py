@@ -35,9 +35,11 @@ OVERTAKES = {
     NoticeKind.ON_ITS_WAY: frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY}),
     NoticeKind.DELIVERED: frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY}),
 }
-CANCELLED = "cancelled"
-# No longer true once the order is cancelled.
-OF_AN_OPEN_ORDER = frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY})
+# Events after which notices are no longer true, and why.
+UNSAYS = {
+    "cancelled": (frozenset({NoticeKind.CONFIRMED, NoticeKind.ON_ITS_WAY}), "the order was cancelled meanwhile"),
+    "attempt_failed": (frozenset({NoticeKind.ON_ITS_WAY}), "it is not on its way any more"),
+}
 # Texts that wait longer than this wait for a provider, or for many others: then the customer hears the newest alone.
 STALE_AFTER = timedelta(minutes=1)
 

@@ -22,7 +22,7 @@ from ..promise.rules import IN_DANGER
 from ..promise.tables import Watch
 from ..staff.tables import Staff
 from .offer_notices import tell_of_offer, unreachable
-from .rules import CANCELLED, EARNS, OF_AN_OFFER, OF_AN_OPEN_ORDER, NoticeKind, is_overtaken
+from .rules import EARNS, OF_AN_OFFER, UNSAYS, NoticeKind, is_overtaken
 from .tables import Notice
 from .wording import Told, notice
 
@@ -36,7 +36,8 @@ USEFUL_FOR = {
 NEWS = timedelta(minutes=1)
 REPEATED = (NoticeKind.ON_ITS_WAY, NoticeKind.DELIVERED)
 OVERTAKEN = "later news overtook it"
-NO_LONGER_TRUE = "the order was cancelled meanwhile"
+IS_CANCELLED = UNSAYS["cancelled"][1]
+NOT_ON_ITS_WAY = UNSAYS["attempt_failed"][1]
 # A notice that could not be written for this long is for a person to give.
 TRIED_FOR = timedelta(minutes=5)
 
@@ -60,8 +61,8 @@ def _relay(session: Session, event: OrderEvent, now: datetime, *, links: Links) 
             event.relayed_at = now
             if kind is not None:
                 _tell(session, event, kind, now, links=links)
-            elif event.kind == CANCELLED:
-                _unsay(session, event.order_id, now)
+            elif event.kind in UNSAYS:
+                _unsay(session, event, now)
             elif event.kind in OF_AN_OFFER:
                 tell_of_offer(session, event, now, links=links)
     except DBAPIError:
@@ -95,10 +96,16 @@ def _tell(session: Session, event: OrderEvent, kind: NoticeKind, now: datetime, 
             to_phone=order.customer_phone,
             body=worded(session, order, notice(kind, _told(session, order, event, links))),
             order_id=order.id,
-            useful_until=now + USEFUL_FOR[kind],
+            useful_until=_useful_until(order, kind, now),
         )
         row.outbox_id = enqueue(session, draft, now)
         _overtake(session, order, kind, now)
+
+
+def _useful_until(order: Order, kind: NoticeKind, now: datetime) -> datetime:
+    """How long a notice is true: nobody is told by when they will have it after that time."""
+    until = now + USEFUL_FOR[kind]
+    return min(until, order.promised_by) if kind is NoticeKind.CONFIRMED else until
 
 
 def _overtake(session: Session, order: Order, kind: NoticeKind, now: datetime) -> None:
@@ -108,11 +115,12 @@ def _overtake(session: Session, order: Order, kind: NoticeKind, now: datetime) -
             _take_back(session, old, now, why=OVERTAKEN)
 
 
-def _unsay(session: Session, order_id: int, now: datetime) -> None:
-    """The order was cancelled: what was to be said of it is no longer true."""
-    for old in _told_of(session, order_id):
-        if old.kind in OF_AN_OPEN_ORDER:
-            _take_back(session, old, now, why=NO_LONGER_TRUE)
+def _unsay(session: Session, event: OrderEvent, now: datetime) -> None:
+    """What was to be said of the order is no longer true; whoever sets out again is told of anew."""
+    kinds, why = UNSAYS[event.kind]
+    for old in _told_of(session, event.order_id):
+        if old.kind in kinds:
+            _take_back(session, old, now, why=why)
 
 
 def _told_of(session: Session, order_id: int) -> Sequence[Notice]:
@@ -131,13 +139,13 @@ def _reason_to_withhold(session: Session, order: Order, kind: NoticeKind, *, is_
     if why is not None:
         return why
     if order.status is Status.CANCELLED:
-        return NO_LONGER_TRUE
+        return IS_CANCELLED
     # Delivered in the same breath: both are told, in their order.
     is_just_there = is_news and order.status is Status.DELIVERED
     if kind is NoticeKind.CONFIRMED and not is_news and order.status in {Status.OUT_FOR_DELIVERY, Status.DELIVERED}:
         return OVERTAKEN
     if kind is NoticeKind.ON_ITS_WAY and order.status is not Status.OUT_FOR_DELIVERY and not is_just_there:
-        return "it is not on its way any more"
+        return NOT_ON_ITS_WAY
     if kind is NoticeKind.ON_ITS_WAY and order.is_to_be_collected:
         return "they come and collect it"
     return None

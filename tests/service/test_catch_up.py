@@ -142,3 +142,28 @@ def test_a_text_that_was_taken_back_does_not_count_for_the_hour(world: World) ->
     assert "spared" not in world.events(second)
     world.phone("Ravi").expects(second, "Reply").expects_nothing()
     world.ignore_rest()
+
+
+def test_what_came_back_to_the_shop_is_not_on_its_way(shop: World) -> None:
+    ref = shop.order("18:00", sku="novel", title="A Novel", travel_minutes=20)
+    hand_over(shop, ref)
+    shop.advance(minutes=2)
+    shop.move(ref, "fail", reason="flat tyre")
+    shop.advance(minutes=2)
+    back(shop)
+    shop.phone("Arjun Mehta").expects_nothing()
+    shop.move(ref, "hand_over", staff_id=shop.people["Ravi"])
+    shop.advance(minutes=2)
+    shop.phone("Arjun Mehta").expects("Ravi", "on the way").expects_nothing()
+
+
+@pytest.mark.parametrize("is_relayed", [True, False], ids=["provider away", "we were away"])
+def test_nobody_hears_by_when_they_will_have_it_after_that_time(shop: World, is_relayed: bool) -> None:
+    shop.is_about_staff = True
+    shop.order("17:00", sku="novel", title="A Novel", travel_minutes=20, customer_name="Zoe")
+    if is_relayed:
+        shop.advance(minutes=1)
+    shop.clock.advance(seconds=(shop.at("17:01") - shop.now).total_seconds())
+    back(shop)
+    assert not [text for text in shop.city.texts() if text.to == shop.numbers["Zoe"] and "has your order" in text.body]
+    shop.ignore_rest()
