@@ -23,6 +23,7 @@ from ..orders.wording import first_name, things
 from ..procurement.offers import asked_of_phone
 from ..procurement.substitution_rules import OfferState
 from ..promise.looks import Look
+from ..promise.rules import IN_DANGER
 from .heads_up_rules import Preference, choices, due_at, proposed
 from .heads_up_wording import Told, heads_up
 from .offer_notices import NOT_DELIVERED, TELLS
@@ -54,6 +55,8 @@ def consider(
         if row is not None and row.outbox_id is not None and row.answer is None:
             withdraw(session, now=now, text_ids=[row.outbox_id], why="the order is closed")
         return None
+    if look.level not in IN_DANGER and look.has_called:
+        _unsay(session, order, now)
     at = due_at(look.level, order.promised_by, is_last_rung=look.is_last_rung, now=now)
     if at is None or session.get(HeadsUp, order.id) is not None:
         return None
@@ -62,6 +65,18 @@ def consider(
     if not has_failed():
         _tell(session, order, look, now, links=links)
     return None
+
+
+def _unsay(session: Session, order: Order, now: datetime) -> None:
+    """Safe again before it has left: as if it had not been written, so that the next danger has its own."""
+    row = session.get(HeadsUp, order.id)
+    if row is None or row.outbox_id is None or row.answer is not None:
+        return
+    if withdraw(session, now=now, text_ids=[row.outbox_id], why="it is safe again"):
+        session.delete(row)
+        session.flush()
+        text = f"Safe again before the text had left: {first_name(order.customer_name)} was not told of any danger."
+        record(session, order, "heads_up_unsaid", text, at=now, actor=TELLS)
 
 
 def _tell(session: Session, order: Order, look: Look, now: datetime, *, links: Links) -> None:
@@ -106,7 +121,8 @@ def _text(session: Session, order: Order, row: HeadsUp, look: Look, now: datetim
         count=len(order.lines),
     )
     draft = Draft(
-        key=f"heads_up:{order.id}",
+        # With its instant: one that was taken back is no reason to keep quiet of the next danger.
+        key=f"heads_up:{order.id}:{now:%d%H%M%S%f}",
         kind=Kind.NOTICE,
         to_phone=order.customer_phone,
         body=worded(session, order, heads_up(told, language(order))),

@@ -112,6 +112,7 @@ def _look(escalation: Escalation | None, assessment: Assessment, decision: Decis
         cause=ClockName(escalation.cause) if escalation is not None else assessment.clock,
         is_last_rung=decision.rung >= Rung.FOUNDER and (is_live or decision.opens),
         taker=taker.name if taker else "",
+        has_called=escalation is not None,
     )
 
 

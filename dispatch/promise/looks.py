@@ -16,7 +16,8 @@ from .rules import ClockName, Level
 class Look:
     """`projected_at`: when it will be there if the next step begins now, None when nobody can tell. `clock`: the one
     that binds; `cause`: of an order for which help was called, the one that it was called for. `is_last_rung`: the
-    founder has been asked. `taker`: the name of whoever has it, empty while nobody has."""
+    founder has been asked. `taker`: the name of whoever has it, empty while nobody has. `has_called`: help was
+    called for, now or before."""
 
     level: Level
     projected_at: datetime | None
@@ -24,6 +25,7 @@ class Look:
     cause: ClockName
     is_last_rung: bool = False
     taker: str = ""
+    has_called: bool = False
 
 
 class Care(Protocol):

@@ -23,6 +23,7 @@ from dispatch.promise.rules import Level
 from dispatch.reports.queries import promise_rows, today
 from dispatch.reports.rules import Days
 from dispatch.reports.rules import Outcome as Ending
+from dispatch.staff import service as staff
 from dispatch.web import board_view, customer_view
 from tests.world import World, at_once, city, world
 
@@ -123,6 +124,46 @@ def test_of_what_can_not_be_had_it_says_so_and_nobody_is_to_collect_it(shop: Wor
     told = row(shop, ref)
     assert told is not None
     assert told.choices == ["wait", "cancel"]
+
+
+def nobody_there(shop: World, *, provider: bool) -> str:
+    """An order that nobody is there to carry, an hour before its promise; then Ravi is back."""
+    shop.person("Anand", role="founder", shifts=None)
+    shop.pause("Ravi", minutes=600)
+    ref = shop.order(minutes=58)
+    shop.phones.ignored.add(shop.numbers["Anand"])
+    shop.procure(ref, "bought")
+    shop.move(ref, "pack")
+    shop.tick()
+    shop.phone(ARJUN).expects("has your order")
+    if not provider:
+        shop.fault("rate_limited", count=100_000, name=ARJUN)
+    shop.advance(minutes=0.2)
+    assert row(shop, ref) is not None
+    shop.do(lambda session: staff.end_pause(session, shop.people["Ravi"], shop.now))
+    shop.tick()
+    assert shop.level(ref) in {"watch", "on_track"}
+    shop.phones.ignored.add(shop.numbers["Ravi"])
+    return ref
+
+
+def test_a_danger_that_is_over_before_its_text_has_left_is_not_told(shop: World) -> None:
+    ref = nobody_there(shop, provider=False)
+    assert row(shop, ref) is None
+    assert shop.events(ref).count("heads_up_unsaid") == 1
+    shop.city.sim.state.faults.clear()
+    shop.advance(minutes=1)
+    shop.phone(ARJUN).expects_nothing()
+    shop.pause("Ravi", minutes=600)
+    shop.tick()
+    shop.phone(ARJUN).expects("may not be with you").expects_nothing()
+
+
+def test_a_danger_that_was_told_stays_told(shop: World) -> None:
+    ref = nobody_there(shop, provider=True)
+    shop.phone(ARJUN).expects("may not be with you")
+    assert row(shop, ref) is not None
+    assert "heads_up_unsaid" not in shop.events(ref)
 
 
 def test_whom_no_text_reaches_is_for_a_person_to_phone(shop: World) -> None:
