@@ -91,7 +91,9 @@ class Case:
         """An alarm in the history: only a person can help now."""
         self.record("phone_customer", f"{why} Somebody must phone {first_name(self.order.customer_name)}.")
 
-    def send(self, key: str, body: str, *, due_at: datetime | None = None) -> int | None:
+    def send(
+        self, key: str, body: str, *, due_at: datetime | None = None, useful_until: datetime | None = None
+    ) -> int | None:
         """A text to the customer, never before the apology has left; its id."""
         draft = Draft(
             key=f"recovery:{self.recovery.id}:{key}",
@@ -100,6 +102,7 @@ class Case:
             body=body,
             order_id=self.order.id,
             due_at=due_at,
+            useful_until=useful_until,
             after_id=self.apology_text,
         )
         return enqueue(self.session, draft, self.now)
@@ -115,11 +118,14 @@ class Case:
         """Whether an apology was sent that never arrived: the next one is said by phone."""
         return any(step.is_lost_apology for step in self.recovery.steps)
 
+    def unsay(self, what: Step, why: str) -> int:
+        """Take back what these steps were to say, where it has not left; how many texts were stopped."""
+        ids = [step.outbox_id for step in self.recovery.steps if step.step is what and step.outbox_id]
+        return withdraw(self.session, now=self.now, text_ids=ids, why=why) if ids else 0
+
     def take_back_questions(self) -> None:
         """What was to be asked of a fix that is none, where it has not left."""
-        ids = [step.outbox_id for step in self.recovery.steps if step.step is Step.FIXED and step.outbox_id]
-        if ids:
-            withdraw(self.session, now=self.now, text_ids=ids, why="it is not fixed after all")
+        self.unsay(Step.FIXED, "it is not fixed after all")
 
     def told(self, *, by: datetime | None = None) -> Told:
         """What texts may say of it."""

@@ -186,12 +186,14 @@ def _offer_fix(case: Case, taken: Taken) -> None:
         staff_id=taken.staff_id,
         by_at=taken.by_at,
     )
+    # Of two that could not leave the customer hears the newer one alone.
+    case.unsay(Step.OFFER_FIX, "another fix was offered")
     told = case.told(by=taken.by_at)
     body = wording.own_fix(told, taken.text) if taken.text else case.worded(wording.fix(told, case.language))
     case.record("fix_offered", f"Offered a fix: “{body}”", actor=taken.actor)
     case.go(Step.OFFER_FIX, fix_by=taken.by_at)
     if not _is_call(taken) and why_unreachable(case.session, case.order.customer_phone) is None:
-        row.outbox_id = case.send(f"fix:{row.id}", body)
+        row.outbox_id = case.send(f"fix:{row.id}", body, useful_until=taken.by_at)
     order = case.order
     is_late = case.recovery.cause is not Cause.COMPLAINT and order.status not in CLOSED
     if is_late and taken.by_at is not None and taken.by_at != order.promised_by:

@@ -142,15 +142,29 @@ def note_facts(session: Session, order: Order, recovery: Recovery, now: datetime
         return
     if order.delivered_at > counted_promise(session, order).promised_by:
         recovery.cause = Cause.BROKEN
-    elif recovery.stage is Stage.OPENED:
+    elif recovery.stage is Stage.OPENED or _unsays_sorry(case):
         # It came in time after all, and nobody has said anything.
         case.go(Fact.SAFE)
         return
+    case.unsay(Step.OFFER_FIX, "it is there already")
     row = case.write(Step.FIXED, actor=CLOCK, at=order.delivered_at, text="Delivered.")
     was_heard = recovery.stage is not Stage.OPENED
     case.go(Fact.DELIVERED)
     if was_heard:
         asking.ask_whether_good(case, row, after=asking.AFTER_DELIVERY)
+
+
+def _unsays_sorry(case: Case) -> bool:
+    """Take back an apology, for what came in time, that has not left; whether nobody has said sorry then."""
+    said = [step for step in case.recovery.steps if step.step is Step.EMPATHISE and not step.is_lost_apology]
+    is_phoned = any(step.outbox_id is None for step in said)
+    if not said or is_phoned or case.unsay(Step.EMPATHISE, "it came in time") < len(said):
+        return False
+    for step in said:
+        step.lost_at = case.now
+    case.record("recovery_averted", "It came in time, and our apology had not left: nobody needs to say sorry.")
+    case.go(Fact.LOST)
+    return True
 
 
 def note_lost_apology(session: Session, order: Order, recovery: Recovery, now: datetime) -> bool:

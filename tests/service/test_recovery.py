@@ -300,6 +300,47 @@ def test_a_promise_that_is_only_feared_lost_needs_no_apology_once_it_is_safe(sho
     assert [one["cause"] for one in cases(shop)] == ["broken", "late"]
 
 
+def texts_to_arjun(shop: World) -> list[str]:
+    return [text.body for text in shop.city.texts() if text.to == shop.numbers[ARJUN]]
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_what_came_in_time_needs_no_apology_that_has_not_left(shop: World, has_left: bool) -> None:
+    ref = shop.order(minutes=20)
+    shop.procure(ref, "bought")
+    shop.move(ref, "pack")
+    shop.tick()
+    assert shop.level(ref) == "late"
+    if not has_left:
+        shop.fault("rate_limited", count=100_000, name=ARJUN)
+    shop.advance(minutes=11)
+    assert case(shop, ref)["stage"] == "empathised"
+    shop.move(ref, "deliver")
+    shop.advance(minutes=2)
+    assert case(shop, ref)["stage"] == ("fixed" if has_left else "averted")
+    assert ending(shop, ref) == "R1"
+    shop.city.sim.state.faults.clear()
+    shop.advance(minutes=20)
+    assert any("sorry" in text for text in texts_to_arjun(shop)) is has_left
+
+
+def test_no_fix_is_announced_that_is_there_already_or_was_to_be(shop: World) -> None:
+    ref = broken(shop)
+    shop.advance(minutes=10)
+    shop.fault("rate_limited", count=100_000, name=ARJUN)
+    take(shop, ref, "offer_fix", by_at=shop.now + timedelta(minutes=10))
+    shop.advance(minutes=1)
+    take(shop, ref, "offer_fix", by_at=shop.now + timedelta(minutes=40))
+    shop.advance(minutes=5)
+    shop.move(ref, "deliver")
+    shop.advance(minutes=2)
+    shop.city.sim.state.faults.clear()
+    shop.advance(minutes=15)
+    told = texts_to_arjun(shop)
+    assert not any("you will have" in text for text in told)
+    assert "Is everything good now" in told[-1]
+
+
 def test_a_later_time_counts_only_when_the_customer_agreed(shop: World) -> None:
     agreed, unasked = shop.order(minutes=60, customer_name="Asha Rao"), shop.order(minutes=60, customer_name="Uma Das")
     later = shop.now + timedelta(minutes=180)
