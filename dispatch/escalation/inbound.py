@@ -34,6 +34,8 @@ VERBS = {
     ReplyKind.DELIVERED: Verb.DELIVERED,
     ReplyKind.HAND_BACK: Verb.HAND_BACK,
 }
+# What the provider says a text did to its list of who may be texted.
+TAKEN_FOR = {"STOP": ReplyKind.STOP, "START": ReplyKind.START, "HELP": ReplyKind.HELP}
 # Senders may also be names, short codes and addresses of other channels; they get no answer.
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 ABOUT_OPEN = (Verb.ACCEPT, Verb.DECLINE)
@@ -47,14 +49,10 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listener
     `listeners`: the rooms that may have asked a customer something.
     """
     text = session.get_one(InboundText, inbound_id)
-    replies = parse_replies(text.body)
-    reply = replies[0]
     phone = text.from_phone
     staff = session.scalars(select(Staff).where(Staff.phone == phone, Staff.is_active)).first()
-    silent = phone in opted_out(session, [phone])
-    if silent and reply.kind is ReplyKind.ACCEPT and reply.code is None:
-        # The provider takes a bare YES from a blocked number for START.
-        reply = Reply(ReplyKind.START)
+    replies = _read(text, is_silent=phone in opted_out(session, [phone]))
+    reply = replies[0]
     kinds = ", ".join(dict.fromkeys(each.kind.value for each in replies))[:LONGEST_KINDS]
     if not mark_handled(session, inbound_id, now=now, understood_as=kinds, staff_id=staff.id if staff else None):
         return
@@ -70,6 +68,21 @@ def handle_inbound(session: Session, inbound_id: int, now: datetime, *, listener
             _answer(session, text, staff, reply, now=now)
     elif not _note_for_customer(session, text, now, listeners=listeners):
         _greet_stranger(session, text, now)
+
+
+def _read(text: InboundText, *, is_silent: bool) -> tuple[Reply, ...]:
+    """What a text says, and what the provider took it for: a shop may have keywords of its own.
+
+    The provider takes a bare YES for START, which it is from a number that it has blocked; from others it is an answer.
+    """
+    replies = parse_replies(text.body)
+    reply, taken_for = replies[0], TAKEN_FOR.get((text.opt_out_type or "").upper())
+    if taken_for is ReplyKind.STOP or (taken_for and reply.kind is ReplyKind.UNKNOWN):
+        return (Reply(taken_for),)
+    is_yes = reply.kind is ReplyKind.ACCEPT and reply.code is None
+    if is_silent and (is_yes or taken_for is ReplyKind.START):
+        return (Reply(ReplyKind.START),)
+    return replies
 
 
 def _consent(session: Session, phone: str, staff: Staff | None, reply: Reply, now: datetime) -> None:

@@ -8,11 +8,12 @@ from sqlalchemy import exists, update
 from sqlalchemy.orm import Session
 
 from ..messaging.rules import OPTED_OUT_CODE, Channel, Hold, Kind, TextState
-from ..messaging.service import Settled
+from ..messaging.service import Settled, record_inbound
 from ..messaging.tables import OutgoingText
 from ..orders.timetable import rearm, rearm_branch
 from ..staff.rules import Role
 from ..staff.tables import Staff
+from .mine import taken_pages
 from .rules import Answer, Rung
 from .tables import Page
 
@@ -31,6 +32,8 @@ def heard_from_provider(session: Session, settled: Settled, now: datetime) -> No
         # They can't be counted on any more, whatever the text was about.
         person = session.get_one(Staff, settled.staff_id)
         rearm_branch(session, None if person.role is Role.FOUNDER else person.branch_id, now)
+        if taken_pages(session, person.id):
+            _note_stop(session, settled.outbox_id, now)
     if settled.page_id is None or settled.order_id is None or settled.kind is not Kind.PAGE:
         return
     if not settled.is_unreachable:
@@ -39,6 +42,18 @@ def heard_from_provider(session: Session, settled: Settled, now: datetime) -> No
         return
     if _give_up(session, settled, now, is_barred=is_barred):
         rearm(session, [settled.order_id], now)
+
+
+def _note_stop(session: Session, outbox_id: int, now: datetime) -> None:
+    """Their STOP reached the provider and not us: it is handled as if it had, and what they have is handed back.
+
+    By a later round: that locks the order, and whoever settles a text must not wait for it.
+    """
+    phone = session.get_one(OutgoingText, outbox_id).to_phone
+    body = f"STOP, as the provider says ({OPTED_OUT_CODE})"
+    record_inbound(
+        session, sid=f"stop-{outbox_id}", from_phone=phone, to_phone="", body=body, opt_out_type="STOP", now=now
+    )
 
 
 def _give_up(session: Session, settled: Settled, now: datetime, *, is_barred: bool) -> bool:

@@ -218,6 +218,38 @@ def test_start_makes_somebody_reachable_again(ladder: World) -> None:
     ladder.phone("Sita").expects(ref)
 
 
+def hears(ladder: World, body: str, taken_for: str) -> None:
+    """Ravi writes a word that the shop has made a keyword at the provider."""
+    given = {"from_phone": ladder.numbers["Ravi"], "to_phone": "", "body": body, "opt_out_type": taken_for}
+    ladder.do(lambda session: messaging.record_inbound(session, sid=f"SM{body}", now=ladder.now, **given))
+    ladder.tick()
+
+
+def test_a_keyword_of_the_shop_s_own_is_heeded(ladder: World) -> None:
+    hears(ladder, "Basta", "STOP")
+    ref = in_danger(ladder)
+    assert ladder.asked(ref) == ["Sita"]
+    hears(ladder, "Hello again", "START")
+    ladder.phone("Ravi").expects(ref, "Reply").expects_nothing()
+    hears(ladder, "What is this?", "HELP")
+    ladder.phone("Ravi").expects_nothing()
+    # Of whom it has not blocked the provider takes a yes for START all the same.
+    hears(ladder, "yes", "START")
+    ladder.phone("Ravi").expects("is yours")
+    ladder.phone("Sita").expects(ref).expects("Ravi has taken")
+
+
+def test_who_is_blocked_at_the_provider_hands_back_what_they_have(ladder: World) -> None:
+    ref = in_danger(ladder)
+    ladder.phone("Ravi").expects(ref).replies("#A").expects("yours")
+    ladder.phone("Sita").expects(ref).expects("Ravi has taken")
+    ladder.fault("refused", name="Ravi", code=21610)
+    ladder.advance(minutes=23)
+    assert "handed_back" in ladder.events(ref)
+    ladder.phone("Sita").expects(ref, "Reply")
+    ladder.ignore_rest()
+
+
 def test_news_that_saves_the_order_stands_everybody_down(ladder: World) -> None:
     ref = in_danger(ladder)
     ladder.phone("Ravi").expects(ref)
