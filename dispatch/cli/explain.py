@@ -25,7 +25,7 @@ from ..messaging.queries import OUT, Message, list_messages
 from ..orders.rules import CLOSED
 from ..orders.service import find_order
 from ..orders.tables import Order
-from ..promise.assess import assess
+from ..promise.assess import assess, is_anybody_here
 from ..promise.facts import gather
 from ..promise.known import Facts
 from ..promise.rules import Assessment, Bound, Step, Words, in_words, last_starts
@@ -129,18 +129,32 @@ def _step(step: Step, bound: Bound | None, view: View, now: datetime) -> dict[st
     local, taken = view.local(now), bound.option if bound else None
     # As long as the way that allows the last start, which is what the words tell; the shortest where there is none.
     lengths = [option.duration.total_seconds() / 60 for option in ((taken,) if taken else step.options)]
+    back = _back(bound)
+    not_before = max(filter(None, (step.not_before, back)), default=None)
     return {
         "step": step.clock.value,
-        "words": in_words(step.words or step.closed, local),
-        "minutes": min(lengths, default=None),
+        "words": in_words((taken.words if taken else "") or step.words or step.closed, local),
+        "minutes": 0.0 if back else min(lengths, default=None),
         "last_start": bound.at.isoformat() if bound else None,
-        "not_before": step.not_before.isoformat() if step.not_before else None,
-        "why_not": None if bound else in_words(_why_not(step), local),
+        "not_before": not_before.isoformat() if not_before else None,
+        "why_not": None if bound else in_words(_why_not(step, view.facts.promised_by, now), local),
     }
 
 
-def _why_not(step: Step) -> Words:
-    return step.closed or (words.TOO_LATE if step.people else step.nobody)
+def _back(bound: Bound | None) -> datetime | None:
+    """When somebody who is out already should be here with it."""
+    if bound is None or bound.option is None or bound.taken is None or not bound.taken.is_under_way:
+        return None
+    return bound.taken.start + bound.option.duration
+
+
+def _why_not(step: Step, promise: datetime, now: datetime) -> Words:
+    """People first, then shops, as the clock has it: a shop may be open, and nobody there to go."""
+    if not is_anybody_here(step, now, promise):
+        return step.nobody
+    if any(option.windows for option in step.options) or not step.closed:
+        return words.TOO_LATE
+    return step.closed
 
 
 def _person(person: Person, now: datetime, *, is_asked: bool) -> dict[str, Any]:

@@ -134,6 +134,12 @@ def answers_of(session: Session, lines: Sequence[Line], since: datetime) -> dict
     return found
 
 
+def may_come_from_anywhere(line: Line) -> bool:
+    """Whether nobody has said yet which shop it is to come from."""
+    is_looked_for = line.sourcing is Sourcing.SEARCHING and line.supplier_id is None
+    return line.sourcing is Sourcing.TO_PROCURE or is_looked_for
+
+
 def refusals_of(
     session: Session, lines: Sequence[Line], since: datetime, *, supplier_ids: Collection[int]
 ) -> dict[tuple[int, int], SupplierAnswer]:
@@ -141,7 +147,7 @@ def refusals_of(
 
     One query, however many lines; none when nothing can have been heard.
     """
-    items = {line.item_id for line in lines if line.item_id and line.sourcing is Sourcing.TO_PROCURE}
+    items = {line.item_id for line in lines if line.item_id and may_come_from_anywhere(line)}
     if not items or not supplier_ids:
         return {}
     query = (

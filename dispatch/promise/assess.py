@@ -15,6 +15,7 @@ from .rules import (
     Level,
     Plan,
     Step,
+    Task,
     Words,
     act_by,
     finish,
@@ -109,7 +110,7 @@ def _binding(
     """Which clock sets the last instant to act, and why."""
     is_past = bound is None or now > bound.at
     for step in plan.steps:
-        if is_past and not _anybody(step, now, promise):
+        if is_past and not is_anybody_here(step, now, promise):
             return Reasons(clock=ClockName.NOBODY_AVAILABLE, words=step.nobody, has_start=False)
         if not any(option.windows for option in step.options) and step.closed:
             is_shop = step.clock is ClockName.PROCUREMENT and step.words
@@ -119,10 +120,12 @@ def _binding(
     if bound.window is not None:
         return Reasons(clock=bound.window.clock, words=bound.window.words, has_start=not bound.window.is_under_way)
     first = plan.steps[0]
-    return Reasons(clock=first.clock, words=first.words, has_start=first.clock is not ClockName.DEADLINE)
+    words = (bound.option.words if bound.option else "") or first.words
+    return Reasons(clock=first.clock, words=words, has_start=first.clock is not ClockName.DEADLINE)
 
 
-def _anybody(step: Step, now: datetime, promise: datetime) -> bool:
+def is_anybody_here(step: Step, now: datetime, promise: datetime) -> bool:
+    """Whether somebody who may do a step is there between now and the promise."""
     return any(span.start <= promise and span.end > now for span in step.people)
 
 
@@ -132,7 +135,8 @@ def _why_never(starts: list[tuple[Step, Bound | None]]) -> Reasons:
         if before is None:
             if step.closed and step.clock is ClockName.PROCUREMENT and not step.not_before:
                 return Reasons(clock=ClockName.SUPPLIER_CLOSING, words=step.closed)
-            if step.options and step.words:
+            is_left_to_nobody = step.task is Task.PROCURE and not any(option.windows for option in step.options)
+            if step.options and step.words and not is_left_to_nobody:
                 return Reasons(clock=step.clock, words=step.words)
             return Reasons(clock=ClockName.NOBODY_AVAILABLE, words=step.nobody)
     return Reasons(clock=ClockName.DEADLINE, words="")

@@ -34,8 +34,7 @@ def _together(one: Step, other: Step) -> Step:
     theirs = {option.stop: option for option in other.options}
     options = tuple(
         replace(
-            option,
-            duration=max(option.duration, theirs[option.stop].duration),
+            max(option, theirs[option.stop], key=lambda each: each.duration),
             windows=tuple(_in_both(option.windows, theirs[option.stop].windows)),
         )
         for option in one.options

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..foundation.hours import Span, midnight, open_spans, without
 from ..orders.rules import OPEN, Sourcing, Status
 from ..orders.tables import Branch, Line, Order
-from ..procurement.call_log import refusals_of
+from ..procurement.call_log import may_come_from_anywhere, refusals_of
 from ..procurement.calls import Outcome
 from ..procurement.tables import ItemSupplier, Supplier, SupplierAnswer
 from ..staff.rules import Person
@@ -281,7 +281,7 @@ def _line_facts(line: Line, shared: _Shared) -> LineFacts:
 
 def _as_heard(shop: SupplierFacts, line: Line, shared: _Shared) -> SupplierFacts:
     """Who said no today may have it tomorrow; a door that was found closed stays so until it opens next."""
-    said = shared.refusals.get((line.item_id or 0, shop.id)) if line.sourcing is Sourcing.TO_PROCURE else None
+    said = shared.refusals.get((line.item_id or 0, shop.id)) if may_come_from_anywhere(line) else None
     if said is None:
         return shop
     if said.outcome is Outcome.NO:

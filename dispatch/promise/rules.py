@@ -96,7 +96,7 @@ class Option:
     """One way to do a step: how long it takes once begun, and when it may begin.
 
     `back`: how long whoever does it is away after its end. `stop`: where it leads, so that trips can be shared;
-    `supplier` by name where it is another shop.
+    `supplier` by name where it is another shop. `words`: what to say of this way's length, where the step has others.
     """
 
     duration: timedelta
@@ -104,6 +104,7 @@ class Option:
     back: timedelta = timedelta(0)
     stop: str = ""
     supplier: str = ""
+    words: Words = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from ..orders.rules import Sourcing, Status
 from .known import THE_DOOR, Facts, Slot
 from .rules import Bound, Step, Task, first_start, last_starts, project
+from .searches import gone_to
 from .steps import plan_of
 from .view import SKILL_OF, View
 
@@ -130,9 +131,9 @@ def _under_way(facts: Facts) -> Slots:
         if line.sourcing is not Sourcing.SEARCHING or line.buyer_id is None:
             continue
         shops = line.suppliers
-        minutes = max((facts.errand_length(shop).cautious for shop in shops), default=facts.search_length.cautious)
+        end = gone_to(View(facts=facts, is_hopeful=False), line).end
         stop = shops[0].stop if len(shops) == 1 else ""
-        slot = _gone(line.buyer_id, Task.PROCURE, stop, line.since, line.since + timedelta(minutes=minutes))
+        slot = _gone(line.buyer_id, Task.PROCURE, stop, line.since, end)
         found.setdefault((line.buyer_id, stop), replace(slot, line=number))
     return tuple(found.values())
 

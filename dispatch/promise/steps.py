@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from ..orders.rules import IN_HAND, Sourcing, Status
 from ..staff.rules import Skill
 from . import wording
 from .errands import share_out, trips_of
-from .estimates import Spread
 from .known import THE_DOOR, Facts, LineFacts, SupplierFacts, seconds
 from .rules import ClockName, Option, Plan, Said, Step, Task, Window, Words, last_starts
+from .searches import closed_until_after, parts, search_step, usual_shops
 from .view import Cover, Free, Leave, View, window_of
 
 MUST_BE_FETCHED = (Sourcing.TO_PROCURE, Sourcing.RESERVED)
@@ -92,11 +92,6 @@ def _cut(leave: Leave, opening: _Opening, start: datetime, length: timedelta) ->
     if until < opening.last:
         return window_of(leave, length)._replace(start=start)
     return Window(start, opening.last, opening.clock, opening.words, staff_id=free.person.id if free.person else None)
-
-
-def _usable(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """Windows in which anything can begin."""
-    return tuple(dict.fromkeys(window for window in windows if window.start <= window.end))
 
 
 def _step(
@@ -180,8 +175,6 @@ def _buy(view: View, line: LineFacts) -> Step:
     """Get one line into the shop, from wherever it is now."""
     if line.sourcing in IN_HAND:
         return _arrives(view, line)
-    if line.sourcing is Sourcing.SEARCHING:
-        return _search(view, line)
     facts = view.facts
     if line.sourcing is Sourcing.UNAVAILABLE and not view.is_hopeful:
         return Step(
@@ -193,44 +186,38 @@ def _buy(view: View, line: LineFacts) -> Step:
         )
     # Somebody asked for help may find what the usual shops don't have.
     suppliers = () if line.sourcing is Sourcing.UNAVAILABLE else line.suppliers
+    usual = usual_shops(suppliers)
     options = [_trip(view, shop, line) for shop in suppliers]
-    usual = tuple(shop for shop in suppliers if not shop.has_refused)
     if not usual:
-        minutes = view.minutes(facts.search_length) / (2 if line.sourcing is Sourcing.RESERVED else 1)
-        length = seconds(minutes)
-        windows = _windows(view, Skill.PROCURE, length)
-        options.append(Option(duration=length, windows=windows))
-    closed = Said(wording.closed_shops, tuple(shop.name for shop in usual)) if usual else ""
+        options.append(_anywhere(view, line))
+    if line.sourcing is Sourcing.SEARCHING:
+        return search_step(view, line, again=options)
     step = _step(
         ClockName.PROCUREMENT,
-        Said(wording.buying_takes, (line.title, round(_longest(view, usual)))),
+        min(options, key=lambda option: option.duration).words,
         options,
         free=view.free(Skill.PROCURE),
         nobody=Said(wording.nobody_to_buy, (line.title,)),
         task=Task.PROCURE,
     )
-    return replace(step, not_before=line.ready_at, closed=closed)
+    return replace(step, not_before=line.ready_at, closed=closed_until_after(view, line))
 
 
-def _longest(view: View, suppliers: Sequence[SupplierFacts]) -> float:
-    lengths = [view.minutes(view.facts.errand_length(shop)) for shop in suppliers]
-    return max(lengths, default=view.minutes(view.facts.search_length))
+def _anywhere(view: View, line: LineFacts) -> Option:
+    """No shop is known that may have it: somebody goes and looks."""
+    minutes = view.minutes(view.facts.search_length) / (2 if line.sourcing is Sourcing.RESERVED else 1)
+    length = seconds(minutes)
+    return Option(duration=length, windows=_windows(view, Skill.PROCURE, length), words=_takes(line, length))
 
 
-def _parts(view: View, shop: SupplierFacts, errand: Spread) -> tuple[float, float]:
-    """The way there and the stay, in minutes: the errand's length shared as the shop's own figures share it."""
-    facts = view.facts
-    way = shop.travel_minutes or 0
-    stay = facts.policy.stay(shop.procure_minutes)
-    total = facts.policy.errand(way, stay)
-    scale = view.minutes(errand) / total if total else 0
-    return way * scale, stay * scale
+def _takes(line: LineFacts, length: timedelta) -> Said:
+    return Said(wording.buying_takes, (line.title, round(length.total_seconds() / 60)))
 
 
 def _trip(view: View, shop: SupplierFacts, line: LineFacts) -> Option:
     """There, buy before it closes, and back within one shift; what is put aside is only collected."""
     facts = view.facts
-    way_minutes, stay_minutes = _parts(view, shop, facts.errand_length(shop))
+    way_minutes, stay_minutes = parts(view, shop, facts.errand_length(shop))
     kept_until = None
     if line.sourcing is Sourcing.RESERVED:
         known = shop.travel_minutes is not None
@@ -247,39 +234,7 @@ def _trip(view: View, shop: SupplierFacts, line: LineFacts) -> Option:
             end, words = kept_until, Said(wording.is_kept_until, (shop.name, line.title, kept_until))
         openings.append(_Opening(open_.start - way, end - way - stay, ClockName.SUPPLIER_CLOSING, words))
     windows = _windows(view, Skill.PROCURE, length, openings=openings, stop=shop.stop)
-    return Option(duration=length, windows=windows, stop=shop.stop, supplier=shop.name)
-
-
-def _search(view: View, line: LineFacts) -> Step:
-    """Somebody is looking for it: it ends when it usually ends, and no later than the last shop closes."""
-    facts = view.facts
-    minutes = _longest(view, line.suppliers)
-    closings = [
-        Window(
-            facts.horizon.start,
-            open_.end,
-            ClockName.SUPPLIER_CLOSING,
-            Said(wording.bought_before, (line.title, shop.name, open_.end)),
-            is_under_way=True,
-        )
-        for shop in line.suppliers
-        for open_ in shop.open
-        if open_.end > line.since
-    ]
-    # A shop that opens again tomorrow doesn't let today's search run on overnight: the first closing counts.
-    in_order = sorted(closings, key=lambda window: window.end)
-    windows = in_order[-1:] if view.is_hopeful else in_order[:1]
-    if not line.suppliers:
-        windows = [_always(view, ClockName.PROCUREMENT)]
-    end = line.since + seconds(minutes)
-    return Step(
-        clock=ClockName.PROCUREMENT,
-        words=Said(wording.being_bought, (line.title, line.since, round(minutes))),
-        options=(Option(duration=timedelta(0), windows=_usable(windows)),),
-        people=(facts.horizon,),
-        not_before=max(end, line.ready_at) if line.ready_at else end,
-        closed=Said(wording.closed_shops, tuple(shop.name for shop in line.suppliers)),
-    )
+    return Option(duration=length, windows=windows, stop=shop.stop, supplier=shop.name, words=_takes(line, length))
 
 
 def _arrives(view: View, line: LineFacts) -> Step:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from dispatch.orders.rules import Status
+from dispatch.orders.rules import Sourcing, Status
 from dispatch.promise.assess import assess
 from dispatch.promise.known import Facts
 from dispatch.promise.rules import (
@@ -21,6 +22,7 @@ from dispatch.promise.rules import (
     Window,
     act_by,
     finish,
+    last_starts,
     latest_start,
     level_at,
     project,
@@ -137,6 +139,33 @@ def test_more_people_never_make_it_later(given_: tuple[Facts, datetime]) -> None
     if fewer is not None and not is_shared_out(known):
         assert more is not None
         assert more <= fewer
+
+
+@settings(suppress_health_check=[*HealthCheck])
+@given(facts(states=[Status.PROCURING]), st.integers(0, 8 * 60), st.booleans())
+def test_to_start_looking_in_time_never_makes_it_worse(
+    given_: tuple[Facts, datetime], before: int, is_named: bool
+) -> None:
+    """Whether or not somebody has said where they look, if that is where the plan has them."""
+    known = _with_first(given_[0], sourcing=Sourcing.TO_PROCURE, ready_at=None)
+    plan = plan_of(View(facts=known, is_hopeful=False))
+    bound = act_by(plan, known.promised_by)
+    assume(bound is not None)
+    assert bound is not None
+    at = bound.at - before * MINUTE
+    shops = known.lines[0].suppliers
+    ways = [way for step, way in last_starts(plan, known.promised_by) if step.line == 0]
+    if is_named and ways and ways[0] and ways[0].option:
+        shops = tuple(shop for shop in shops if shop.stop == ways[0].option.stop)
+    looked_for = _with_first(known, sourcing=Sourcing.SEARCHING, since=at, suppliers=shops)
+    was, is_ = assess(known, at), assess(looked_for, at)
+    assert is_.act_by is not None
+    assert is_.act_by >= bound.at
+    assert list(Level).index(is_.level) <= list(Level).index(was.level)
+
+
+def _with_first(known: Facts, **changes: Any) -> Facts:
+    return replace(known, lines=(replace(known.lines[0], **changes), *known.lines[1:]))
 
 
 def is_shared_out(known: Facts) -> bool:

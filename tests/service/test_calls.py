@@ -574,6 +574,28 @@ def test_the_clock_counts_on_nobody_who_said_no(town: Town) -> None:
     assert counted_on(town.world, ref) == ["City Books"]
 
 
+def test_to_start_looking_at_the_last_minute_calls_nobody(town: Town) -> None:
+    """It is usually had at two shops, and the farther one would be too late."""
+    # 40 minutes to City Books and back, 50 to Crossword; 45 from here to the customer.
+    ref = town.world.order("15:40", sku="physics-2")
+    town.world.advance(to="14:14")
+    assert town.world.see(ref)["risk"]["binding"]["message"] == "Buying Physics 2 can take 40 min: start by 14:15."
+    town.world.procure(ref, "searching")
+    town.world.advance(minutes=20)
+    assert town.world.see(ref)["risk"]["act_by"] == town.world.at("14:55").astimezone(UTC).isoformat()
+    assert not town.world.has_escalation(ref)
+
+
+def test_whoever_looks_is_not_where_they_have_said_no(town: Town) -> None:
+    ref = town.world.order("18:30", sku="physics-2")
+    town.hear(ref, "no")
+    town.world.procure(ref, "searching")
+    assert "which can take 50 min" in town.world.see(ref)["risk"]["binding"]["message"]
+    # Who says that they go there has a reason.
+    town.world.procure(ref, "searching", supplier="city")
+    assert "which can take 40 min" in town.world.see(ref)["risk"]["binding"]["message"]
+
+
 def test_a_shop_that_was_found_closed_counts_from_its_next_opening(town: Town) -> None:
     town.world.supplier(
         "city", "Mo-Su 09:00-15:00,16:00-21:00", name="City Books", travel_minutes=10, procure_minutes=20

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from sqlalchemy import update
 
 from dispatch.cli.explain import explanation
 from dispatch.escalation.answers import answer_page
@@ -21,6 +22,7 @@ from dispatch.procurement.service import ItemValues, SupplierValues, put_item, p
 from dispatch.promise.service import move, place
 from dispatch.staff.rules import Role
 from dispatch.staff.service import NewStaff, add_staff
+from dispatch.staff.tables import Staff
 from tests.service.test_cli_kit import (  # noqa: F401 - two are fixtures
     ASHA,
     MEENA,
@@ -165,6 +167,13 @@ def test_nobody_took_it(console: Console, ref: str) -> None:
     assert shape["escalation"]["state"] == "unanswered"
     assert "Late: late by 2 min." in plain
     assert shape["decision"] == "Nobody took it and the promise has passed: a person must act."
+
+
+def test_nobody_to_go_is_not_called_a_closed_shop(console: Console, ref: str) -> None:
+    with console.db.transaction() as session:
+        session.execute(update(Staff).where(Staff.name == "Meena").values(is_active=False))
+    _, shape = told(console, ref, at(14))
+    assert shape["steps"][0]["why_not"] == "nobody is here who could buy Physics 2"
 
 
 @pytest.mark.parametrize(("made", "words"), [(Move.DELIVER, "Delivered in time."), (Move.CANCEL, "Cancelled.")])

@@ -18,6 +18,7 @@ from dispatch.staff.rules import Person, Role
 
 # 14:00 in the shop, which keeps UTC here so that the table reads as it is meant.
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
 INSTANT, SECOND, MINUTE = timedelta.resolution, timedelta(seconds=1), timedelta(minutes=1)
 PROMISE, ACT_BY, LATE_AT, WATCH = NOW + 120 * MINUTE, NOW + 60 * MINUTE, NOW + 90 * MINUTE, 30 * MINUTE
 
@@ -195,6 +196,61 @@ def test_a_search_that_began_keeps_its_own_time() -> None:
     searching = line(Sourcing.SEARCHING, since=at("13:00"))
     assert assess(facts(lines=(searching,)), NOW).projected_at == at("15:15")
     assert assess(facts(lines=(searching,)), at("14:30")).projected_at == at("15:15")
+
+
+# There, bought and back in 30 minutes until 15:00, or in 60 until 20:00.
+NEAR = shop_next_door(end="15:00", travel_minutes=5, procure_minutes=20)
+FAR = shop_next_door(name="City Books", end="20:00", travel_minutes=15, procure_minutes=30, id=2)
+
+
+def test_whoever_looks_without_saying_where_is_where_the_plan_has_them() -> None:
+    # 14:45 - 35 - 10: it must be here by 14:00.
+    known = facts(lines=(line(suppliers=(NEAR, FAR), since=at("13:00")),), promised_by=at("14:45"))
+    assert assess(known, at("13:30")).act_by == at("13:30")
+    looked_for = replace(known, lines=(line(Sourcing.SEARCHING, suppliers=(NEAR, FAR), since=at("13:30")),))
+    result = assess(looked_for, at("13:30"))
+    assert (result.level, result.act_by) == (Level.ON_TRACK, at("14:00"))
+    assert "looked for since 13:30, which can take 30 min" in result.message
+    named = replace(known, lines=(line(Sourcing.SEARCHING, suppliers=(NEAR,), since=at("13:30")),))
+    assert assess(named, at("13:30")) == result
+
+
+def test_a_shop_that_closes_on_the_search_leaves_the_other_as_long_as_there_is_time_to_go_there() -> None:
+    known = facts(lines=(line(Sourcing.SEARCHING, suppliers=(NEAR, FAR), since=at("14:00")),), promised_by=at("17:45"))
+    # 17:00 - 60, and not the instant at which Academic House closes.
+    assert assess(known, at("15:01")).act_by == at("16:00")
+    assert assess(known, at("15:01")).projected_at == at("16:46")
+    assert "Buying Physics 2 can take 60 min: start by 16:00" in assess(known, at("15:01")).message
+
+
+def test_a_search_does_not_run_on_overnight() -> None:
+    tomorrow = Span(at("10:00") + DAY, at("18:00") + DAY)
+    shop = replace(NEAR, open=(*NEAR.open, tomorrow))
+    known = facts(lines=(line(Sourcing.SEARCHING, suppliers=(shop,)),))
+    assert assess(known, at("15:01")).level is Level.AT_RISK
+    # Promised for tomorrow, somebody can still go tomorrow, who has to be asked in time for that.
+    later = replace(known, promised_by=at("12:45") + DAY, people=(somebody(1, Role.STAFF, shifts=(tomorrow,)),))
+    later = replace(later, branch_open=(tomorrow,), horizon=Span(NOW, NOW + 2 * DAY))
+    assert assess(later, at("15:01")).act_by == at("11:30") + DAY
+
+
+def test_the_length_that_is_named_is_that_of_the_way_that_binds() -> None:
+    lines = (line(suppliers=(NEAR, FAR)),)
+    result = assess(facts(lines=lines, promised_by=at("15:15")), NOW)
+    assert result.message == "Buying Physics 2 can take 30 min: start by 14:00."
+    far = assess(facts(lines=lines, promised_by=at("17:45")), NOW)
+    assert far.message == "Buying Physics 2 can take 60 min: start by 16:00."
+    # There and back, and 5 minutes to collect it.
+    kept = assess(facts(lines=(line(Sourcing.RESERVED, suppliers=(FAR,)),), promised_by=at("17:45")), NOW)
+    assert kept.message == "Buying Physics 2 can take 35 min: start by 16:25."
+
+
+def test_a_shop_is_called_closed_only_when_it_is() -> None:
+    early = somebody(2, Role.BUYER, "19:00", "21:00")
+    result = assess(facts(people=(somebody(1, Role.RIDER, end="22:00"), early)), NOW)
+    assert result.message == "Nobody is here who could buy Physics 2."
+    soon = assess(facts(promised_by=at("14:50")), NOW)
+    assert "closed" not in soon.message
 
 
 def test_on_its_way_only_the_way_counts() -> None:
