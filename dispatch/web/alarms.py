@@ -37,7 +37,7 @@ class Bar:
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
     """Everything that must stand across the top just now."""
-    watched_at, unsaid, due_at = session.execute(select(WATCHED_AT, *recovery_view.UNSAID)).one()
+    watched_at, unsaid, due_at = session.execute(select(WATCHED_AT, *recovery_view.unsaid(now))).one()
     found = [
         _silence(watched_at, now),
         _outage(session, now),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, not_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ..customers.heads_up import heads_up_of, is_open
@@ -26,7 +26,9 @@ from ..recovery.rules import UNHEARD, Cause, Fault, Stage, State, Step, size_of,
 from ..recovery.tables import Recovery
 from . import words
 from .order_view import Place
+from .safe_again import is_safe_again, safe_again
 
+T = TypeVar("T")
 MOST = 200
 CALL = "call"
 # What every form of a case asks for, in the order in which they stand on the page.
@@ -39,6 +41,10 @@ TITLES = {
     Cause.BROKEN: "The promise is broken",
     Cause.COMPLAINT: "The customer complained",
 }
+# A promise that was kept, or can be kept, after all.
+FEARED = "It looked as if the promise could not be kept"
+HAD_FEARED = "It had looked as if the promise could not be kept"
+OVER = (Stage.FIXED, Stage.CONFIRMED, Stage.UNCONFIRMED)
 BEFORE = {Cause.LATE.value: "a promise that we could not keep", Cause.BROKEN.value: "a broken promise"}
 STRIP = {
     Step.EMPATHISE: "Sorry said",
@@ -81,7 +87,8 @@ def recovery_part(session: Session, order: Order, place: Place, links: Links) ->
     rows = session.scalars(query.execution_options(populate_existing=True)).all()
     shapes = recovery_shapes(session, rows, place.now)
     told = care_of(session, order, place.now)
-    views = [_case(shape, place) for shape in shapes]
+    safe = safe_again(session, [row.id for row in rows], place.now)
+    views = [_case(shape, place, is_safe=shape["id"] in safe) for shape in shapes]
     if rows:
         # The newest alone goes on: what is open, or what may be opened again.
         newest = Case(session=session, order=order, recovery=rows[0], now=place.now, links=links)
@@ -114,25 +121,32 @@ def _heads_up(session: Session, order: Order, place: Place) -> dict[str, Any] | 
     }
 
 
-def _case(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    stage, cause = Stage(shape["stage"]), Cause(shape["cause"])
+def _case(shape: Mapping[str, Any], place: Place, *, is_safe: bool = False) -> dict[str, Any]:
+    stage = Stage(shape["stage"])
     return {
         "id": shape["id"],
         "is_open": shape["state"] == State.OPEN,
-        "is_cold": stage in UNHEARD,
-        "title": TITLES[cause],
+        "is_safe": is_safe,
+        "is_cold": stage in UNHEARD and not is_safe,
+        "title": FEARED if is_safe else _title(shape),
         "what": shape["what"] or "",
         "since": place.long(shape["opened_at"]),
         "closed": place.long(shape["closed_at"]),
-        "stage": STAGES[stage],
+        "stage": "it is safe again" if is_safe else STAGES[stage],
         "reason": shape["reason"] or "",
         "earlier": [{**one, "what": BEFORE.get(one["what"], f"“{one['what']}”")} for one in shape["earlier"]],
         "strip": _strip(shape),
         "taken": [_taken(step, place) for step in shape["steps"]],
-        "comes": comes_next(shape, place),
+        "comes": "Nothing will be sent." if is_safe else comes_next(shape, place),
         "goodwill": shape["goodwill"] or "",
         "fault": FAULTS[Fault(shape["fault"])] if shape["fault"] else "",
     }
+
+
+def _title(shape: Mapping[str, Any]) -> str:
+    """What it is about; of goods that came in time after all the promise was not broken."""
+    cause = Cause(shape["cause"])
+    return HAD_FEARED if cause is Cause.LATE and Stage(shape["stage"]) in OVER else TITLES[cause]
 
 
 def _strip(shape: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -241,7 +255,9 @@ def open_cases(session: Session, place: Place) -> list[dict[str, Any]]:
     needs_call = case((Recovery.next_step_at.is_(None), 0), else_=1)
     query = select(Recovery).options(selectinload(Recovery.steps)).where(Recovery.closed_at.is_(None))
     rows = session.scalars(query.order_by(needs_call, Recovery.next_step_at, Recovery.id).limit(MOST)).all()
-    return [_listed(shape, place) for shape in recovery_shapes(session, rows, place.now)]
+    safe = safe_again(session, [row.id for row in rows], place.now)
+    shapes = recovery_shapes(session, rows, place.now)
+    return [_listed(shape, place, is_safe=shape["id"] in safe) for shape in shapes]
 
 
 def closed_cases(session: Session, place: Place, cursor: int | None) -> tuple[list[dict[str, Any]], int | None]:
@@ -250,9 +266,9 @@ def closed_cases(session: Session, place: Place, cursor: int | None) -> tuple[li
     return [_listed(shape, place) for shape in shapes], following
 
 
-def _listed(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
+def _listed(shape: Mapping[str, Any], place: Place, *, is_safe: bool = False) -> dict[str, Any]:
     return {
-        **_case(shape, place),
+        **_case(shape, place, is_safe=is_safe),
         "ref": shape["order"],
         "customer": shape["customer"]["name"],
         "ending": shape["ending"] or "",
@@ -260,17 +276,20 @@ def _listed(shape: Mapping[str, Any], place: Place) -> dict[str, Any]:
     }
 
 
-_unsaid = (Recovery.order_id == Order.id, Recovery.closed_at.is_(None), Recovery.stage.in_(UNHEARD))
-# How many customers nobody has said sorry to, and when our own words go out to the first: two reads of the index of
-# open cases, for the board to ask for with what it asks every two seconds anyway.
-UNSAID = (
-    select(func.count(Order.customer_phone.distinct())).where(*_unsaid).scalar_subquery(),
-    select(func.min(Recovery.next_step_at)).where(*_unsaid).scalar_subquery(),
-)
+def unsaid(now: datetime) -> tuple[ScalarSelect[int], ScalarSelect[datetime | None]]:
+    """How many customers nobody has said sorry to, and when our own words go out to the first: two reads of the index
+    of open cases, for the board to ask for with what it asks every two seconds anyway."""
+    waiting = (Recovery.closed_at.is_(None), Recovery.stage.in_(UNHEARD), not_(is_safe_again(now)))
+
+    def of(what: ColumnElement[T]) -> ScalarSelect[T]:
+        query = select(what).select_from(Recovery).join(Order, Order.id == Recovery.order_id)
+        return query.outerjoin(Watch, Watch.order_id == Order.id).where(*waiting).scalar_subquery()
+
+    return of(func.count(Order.customer_phone.distinct())), of(func.min(Recovery.next_step_at))
 
 
 def waiting_words(count: int, at: datetime | None, now: datetime) -> str:
-    """The two of `UNSAID` as a sentence; empty when nobody waits."""
+    """The two of `unsaid` as a sentence; empty when nobody waits."""
     if not count:
         return ""
     head = "1 customer waits" if count == 1 else f"{count} customers wait"

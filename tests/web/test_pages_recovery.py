@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from dispatch import care
@@ -19,8 +19,12 @@ from dispatch.messaging.tables import OutgoingText
 from dispatch.orders.rules import Move
 from dispatch.orders.service import find_order
 from dispatch.promise import service as promise
+from dispatch.promise.rules import ClockName
+from dispatch.promise.tables import Watch
 from dispatch.recovery.queries import list_recoveries
+from dispatch.recovery.rules import Cause
 from dispatch.recovery.service import tend_case
+from dispatch.recovery.watching import open_case
 from dispatch.web.customer_words import EN, HI, PageWords, when
 from dispatch.web.tables import Access
 from tests import factories
@@ -248,6 +252,58 @@ def test_the_list_has_the_soonest_first_and_the_board_says_who_waits(desk: Desk,
     step(desk, ref, "confirm")
     assert f"/orders/{ref}#recovery" not in desk.get("/recoveries").text
     assert f"/orders/{ref}#recovery" in desk.get("/recoveries?state=closed").text
+
+
+def feared(desk: Desk, *, is_late: bool) -> str:
+    """An order of which it looked as if its promise could not be kept; and whether it still does."""
+    ref, now = take(desk, minutes=120), desk.clock.now()
+    look(desk, ref)
+    with desk.db.transaction() as session:
+        order = find_order(session, ref)
+        open_case(session, order, Cause.LATE, now, clock=ClockName.TRAVEL)
+        late_at = None if is_late else now + timedelta(minutes=60)
+        session.execute(update(Watch).where(Watch.order_id == order.id).values(late_at=late_at))
+    return ref
+
+
+def test_a_promise_that_is_safe_again_waits_for_no_word_of_sorry(desk: Desk) -> None:
+    ref = feared(desk, is_late=False)
+    assert "for a word of sorry" not in desk.get("/").text
+    for shown in (page(desk, ref), desk.get("/recoveries").text):
+        assert "It looked as if the promise could not be kept" in shown
+        assert "it is safe again" in shown
+        assert "Nothing will be sent." in shown
+        assert "Our own words go out" not in shown
+        assert "Send this apology" not in shown
+    # It is what the round does, too.
+    desk.clock.advance(minutes=11)
+    with desk.db.transaction() as session:
+        tend_case(session, int(case_id(desk, ref)), desk.clock.now(), links=desk.app.extensions["dispatch"].links)
+        texts = select(OutgoingText.id).where(OutgoingText.body.contains("sorry"))
+        assert session.scalars(texts).all() == []
+
+
+def test_a_promise_that_still_can_t_be_kept_waits(desk: Desk) -> None:
+    ref = feared(desk, is_late=True)
+    assert "1 customer waits for a word of sorry" in desk.get("/").text
+    shown = page(desk, ref)
+    assert "The promise can't be kept any more" in shown
+    assert "Send this apology" in shown
+
+
+def test_what_was_feared_and_came_in_time_is_told_in_the_past(desk: Desk) -> None:
+    ref = feared(desk, is_late=True)
+    form = {"step": "call", "call_by": "1", "call_text": "Sorry."}
+    answer = desk.post(
+        f"/orders/{ref}/recoveries/{case_id(desk, ref)}", {**form, "was": "opened.0"}, page=f"/orders/{ref}"
+    )
+    assert answer.status_code == 303
+    with desk.db.transaction() as session:
+        promise.move(session, ref, Move.DELIVER, desk.clock.now(), actor="desk")
+    look(desk, ref)
+    shown = page(desk, ref)
+    assert "It had looked as if the promise could not be kept" in shown
+    assert "be kept any more" not in shown.split('id="history"')[0]
 
 
 def test_nobody_waits(desk: Desk) -> None:
