@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ..orders.rules import OPEN
 from ..orders.tables import IS_OPEN, Branch, Order
 from ..orders.timetable import rearm
 from .assess import assess, last_start
-from .facts import TIMES, TRIP, beside, gather_by_id, load_counted
+from .facts import TIMES, TRIP, beside, door_of, gather_by_id, load_counted
 from .known import Facts, Slot
-from .rules import Assessment, ClockName, Level
+from .rules import Assessment, ClockName, Level, Task
 from .slots import MOST_MOVED, WORTH_IT, Slots, arrange, slots_of, without
 from .tables import Assignment, Pin, Watch
 
@@ -121,8 +121,47 @@ def _write(session: Session, order: Order, slots: Slots, had: Slots, now: dateti
         lines = [line_ids[slot.line] if slot.line is not None else None for slot in slots]
         rows = [{"order_id": order.id, "line_id": line_id} for line_id in lines]
         session.execute(insert(Assignment), [row | _row(slot) for row, slot in zip(rows, slots, strict=True)])
+        _wake_the_left(session, order, slots, had, now)
     if had:
         wake_the_crowded(session, order.branch_id, now, besides=order.id)
+
+
+def _wake_the_left(session: Session, order: Order, slots: Slots, had: Slots, now: datetime) -> None:
+    """Somebody is away for this order who was counted on for others: these are looked at, and fitted in beside it.
+
+    What is only planned was fitted in beside the others, and wakes nobody; nor do two that are away for each other.
+    """
+    gone = [slot for slot in slots if slot.is_under_way and not any(_lies_within(slot, before) for before in had)]
+    if not gone:
+        return
+    clashes = [
+        and_(
+            Assignment.staff_id == slot.staff_id,
+            Assignment.start_by < slot.ends_at,
+            Assignment.ends_at > slot.start_by,
+        )
+        for slot in gone
+    ]
+    left = (
+        select(Order.id, Assignment.task, Assignment.stop, Order.address, Order.lat, Order.lon)
+        .join(Order, Order.id == Assignment.order_id)
+        .where(Assignment.order_id != order.id, Assignment.is_under_way.is_(False), or_(*clashes))
+    )
+    shops = {slot.stop for slot in gone if slot.task is Task.PROCURE and slot.stop}
+    here = door_of(order.address, order.lat, order.lon) if any(slot.task is Task.DELIVER for slot in gone) else None
+    woken = set()
+    for number, task, stop, address, lat, lon in session.execute(left):
+        door = door_of(address, lat, lon)
+        # What shares the trip is told to have left in a moment: nobody is called for it meanwhile.
+        is_along = door is not None and door.is_near(here) if task is Task.DELIVER else stop in shops
+        if not is_along:
+            woken.add(number)
+    rearm(session, woken, now)
+
+
+def _lies_within(slot: Slot, other: Slot) -> bool:
+    is_as_long = other.start_by <= slot.start_by and slot.ends_at <= other.ends_at
+    return other.is_under_way and other.staff_id == slot.staff_id and is_as_long
 
 
 def hold(session: Session, quote_id: int, slots: Sequence[Slot]) -> None:

@@ -149,6 +149,50 @@ def test_somebody_overdue_from_a_trip_is_not_counted_on(shop: World) -> None:
     assert shop.level(second) == "at_risk"
 
 
+def test_an_order_whose_rider_takes_another_is_looked_at_at_once(shop: World) -> None:
+    first, second = (place(shop, "15:30", "1 Park Road"), place(shop, "15:35", "2 Hill Street"))
+    shop.tick()
+    assert [shop.level(ref) for ref in (first, second)] == ["on_track", "at_risk"]
+    shop.answer(int(shop.pages(second)["Ravi"]["id"]), "accept")
+    shop.tick()
+    # Not with its own next look, minutes later.
+    assert (shop.level(first), counted(shop, first)) == ("at_risk", [])
+    assert why(shop, first) == f"Ravi is needed for {second}, and nobody is left for this."
+    assert shop.has_escalation(first)
+
+
+def test_an_order_whose_rider_leaves_with_another_is_looked_at_at_once(shop: World) -> None:
+    first, second = (place(shop, "15:30", "1 Park Road"), place(shop, "20:00", "2 Hill Street"))
+    shop.move(second, "pack")
+    shop.tick()
+    assert shop.level(first) == "on_track"
+    shop.move(second, "hand_over", staff_id=shop.people["Ravi"])
+    shop.tick()
+    # Back at 15:00: five minutes too late.
+    assert (shop.level(first), counted(shop, first)) == ("at_risk", [])
+
+
+def test_what_shares_the_trip_may_leave_a_moment_later(shop: World) -> None:
+    first, second = (place(shop, "15:30", "1 Park Road") for _ in range(2))
+    shop.move(second, "pack")
+    shop.tick()
+    shop.move(second, "hand_over", staff_id=shop.people["Ravi"])
+    shop.tick()
+    assert not shop.has_escalation(first)
+
+
+def test_two_orders_that_one_rider_has_taken_do_not_wake_each_other_for_ever(shop: World) -> None:
+    refs = [place(shop, "15:30", f"{n} Park Road") for n in range(3)]
+    shop.tick()
+    for ref in refs[1:]:
+        shop.answer(int(shop.pages(ref)["Ravi"]["id"]), "accept")
+    shop.tick()
+    for _ in range(4):
+        shop.advance(minutes=5)
+        due = [at for ref in refs if (at := shop.next_check(ref))]
+        assert min(due) > shop.now
+
+
 def test_room_is_made_where_there_is_some(shop: World) -> None:
     shop.person("Sita")
     first = place(shop, "15:00", "1 Park Road")
