@@ -106,8 +106,10 @@ def _answer(session: Session, text: InboundText, staff: Staff, reply: Reply, *, 
     verb = VERBS.get(reply.kind)
     if verb is None:
         said = note_from_taker(session, staff, text.body, now)
-        pages = open_pages(session, staff.id) or taken_pages(session, staff.id)
-        body = said.text if said else wording.not_understood(choices(session, pages))
+        asked = open_pages(session, staff.id)
+        shown = choices(session, asked or taken_pages(session, staff.id))
+        code = asked[0].code if asked else None
+        body = said.text if said else wording.not_understood(shown, code=code)
         _reply(session, text, body, now, staff_id=staff.id, order_id=said.order_id if said else None)
         return
     page, question = _which_page(session, staff, verb, reply)

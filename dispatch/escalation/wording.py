@@ -234,10 +234,12 @@ def unknown_code(code: int) -> str:
     return f"There is no {code} for you. Please check the number in the text."
 
 
-def not_understood(choices: Sequence[str]) -> str:
-    """A text that we could not read."""
+def not_understood(choices: Sequence[str], *, code: int | None = None) -> str:
+    """A text that we could not read. `code`: of the first choice, when it can be taken."""
+    which = "For the first reply" if len(choices) > 1 else "Reply"
+    how = f" {which} {code}A to take it, {code}X if you can't." if code is not None else ""
     if choices:
-        return fit(lambda open_: f"Sorry, I did not understand. Open for you: {open_}.", "; ".join(choices))
+        return fit(lambda open_: f"Sorry, I did not understand. Open for you: {open_}.{how}", "; ".join(choices))
     return "Sorry, I did not understand. Please phone the shop."
 
 

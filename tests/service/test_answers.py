@@ -462,7 +462,9 @@ def test_somebody_else_s_code_takes_nothing(world: World) -> None:
 def test_what_is_not_understood_says_what_is_open(shop: World) -> None:
     ref = at_risk(shop)
     asked(shop, ref)
-    shop.phone("Ravi").replies("where is the key?").expects("did not understand", "11", ref)
+    shop.phone("Ravi").replies("where is the key?").expects(
+        "did not understand", f"11 {ref}", "Reply 11A to take it, 11X if you can't."
+    )
 
 
 # --- others ----------------------------------------------------------------------------------------------------------

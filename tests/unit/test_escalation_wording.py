@@ -205,7 +205,7 @@ SAYINGS = {
     "on_the_way": lambda x: wording.on_the_way("K7Q2", code=CODE, where=x, needs_pin=True),
     "missing": lambda x: wording.missing("K7Q2", [x] * 9),
     "which": lambda x: wording.which([f"17 ABCD {x[:30]}"] * 30),
-    "not_understood": lambda x: wording.not_understood([f"17 ABCD {x[:30]}"] * 30),
+    "not_understood": lambda x: wording.not_understood([f"17 ABCD {x[:30]}"] * 30, code=17),
     "stranger": wording.stranger,
 }
 
