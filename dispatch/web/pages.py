@@ -33,6 +33,7 @@ from . import (
     together,
     undo_pages,
     wording_pages,
+    words,
 )
 from .auth import public
 from .sessions import current_user
@@ -52,6 +53,7 @@ def register(app: Flask) -> None:
     for room in ROOMS:
         room.register(app)
     app.context_processor(_who)
+    app.add_template_filter(words.upfirst)
 
 
 def _who() -> dict[str, Any]:

@@ -178,3 +178,8 @@ def clock_words(at: datetime, timezone: str, *, now: datetime) -> str:
 def instant(value: str | datetime | None) -> datetime | None:
     """An instant out of a shape: aware, or nothing."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def upfirst(text: str) -> str:
+    """The beginning of a sentence. Jinja's own `capitalize` makes the rest small: "Mo-Sa" is then no day any more."""
+    return f"{text[:1].upper()}{text[1:]}"

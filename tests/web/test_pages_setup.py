@@ -134,3 +134,5 @@ def test_hours_are_read_back(browser: FlaskClient, secret: str) -> None:
     assert "closed" in said("Mo 10:00-12:00")
     assert "read as opening hours" in said("ten to six")
     assert "<dt>" not in said("")
+    # What is recommended can be typed as it stands there.
+    assert "Mo-Sa 10:00-19:00; PH off" in said("Mon-Sun 10am-10pm")
