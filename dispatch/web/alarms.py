@@ -26,13 +26,14 @@ WATCHED_AT = select(Heartbeat.at).where(Heartbeat.name == WATCH).scalar_subquery
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A line across the top. `is_alarm`: somebody must act."""
+    """A line across the top. `is_alarm`: somebody must act. `is_to_act`: its link is for those who may act alone."""
 
     text: str
     link: str = ""
     link_text: str = ""
     is_alarm: bool = True
     is_hint: bool = False
+    is_to_act: bool = False
 
 
 def bars(session: Session, now: datetime, settings: Settings) -> list[Bar]:
@@ -139,6 +140,6 @@ def _demo(session: Session, settings: Settings) -> list[Bar]:
     if settings.twilio is None or not settings.twilio.is_simulated:
         return []
     said = "Nothing is really sent: the phones are simulated."
-    phones = Bar(text=said, link="/phones", link_text="See the phones", is_alarm=False)
+    phones = Bar(text=said, link="/phones", link_text="See the phones", is_alarm=False, is_to_act=True)
     next_step = hint(session)
     return [phones, Bar(text=next_step, is_alarm=False, is_hint=True)] if next_step else [phones]

@@ -37,6 +37,7 @@ from . import (
 )
 from .auth import public
 from .sessions import current_user
+from .tables import Access
 
 A_DAY = 86_400
 # In order: `/orders/new` and `/orders/preview` are words, not references.
@@ -57,7 +58,8 @@ def register(app: Flask) -> None:
 
 
 def _who() -> dict[str, Any]:
-    return {"me": current_user()}
+    me = current_user()
+    return {"me": me, "may_act": me is not None and me.may(Access.OPS)}
 
 
 @public

@@ -17,8 +17,9 @@ from dispatch.promise import service as promise
 from dispatch.staff.rules import Role
 from dispatch.staff.tables import Pause, Staff
 from dispatch.web import pages
+from dispatch.web.tables import Access
 from tests import factories
-from tests.web.test_pages_kit import Desk, desk
+from tests.web.test_pages_kit import Desk, desk, let_in
 
 __all__ = ["desk"]
 VERSION = re.compile(r"/board/rows\?v=([0-9a-f]+)")
@@ -151,6 +152,16 @@ def pack_from_board(desk: Desk, **headers: str) -> object:
         ref = factories.make_order(session, now, factories.when(now, "19:00"), sku="atlas").ref
     form = {"move": "pack", "version": "1", "from": "board"}
     return desk.post(f"/orders/{ref}/moves", form, page="/", **headers), ref
+
+
+def test_who_may_only_look_is_shown_no_way_that_is_closed_to_them(desk: Desk) -> None:
+    ways = ('href="/orders/new"', 'data-does="new"', 'href="/phones"')
+    assert all(way in desk.get("/").text for way in ways)
+    assert "/t?k=" in desk.get(f"/orders/{desk.ref}").text
+    let_in(desk.db, desk.clock, desk.browser, Access.READER)
+    assert not [way for way in ways if way in desk.get("/").text]
+    # Whoever holds the customer's link can answer by it.
+    assert "/t?k=" not in desk.get(f"/orders/{desk.ref}").text
 
 
 def test_the_next_move_works_from_the_board_with_and_without_scripts(desk: Desk) -> None:
