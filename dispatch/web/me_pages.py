@@ -1,4 +1,4 @@
-"""My day: staff see their shift and what they carry, pause and come back; in by a link that is texted to them."""
+"""My day: staff see their shift and what they carry, pause and come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..escalation.mine import open_pages, taken_pages
 from ..escalation.tables import Page
 from ..foundation import tokens
 from ..foundation.errors import Conflict, Invalid, NotFound, PromisesAtStake
-from ..foundation.types import parse_phone
 from ..orders.proofs import keep_proof
 from ..orders.rules import Move, Proof, Status
 from ..orders.service import lock_order
@@ -26,52 +25,32 @@ from ..staff import service as staff
 from ..staff.rules import Role
 from ..staff.tables import Staff
 from . import words
-from .auth import count_failure, public
 from .auth import current_runtime as runtime
+from .auth import public
 from .day_view import days
 from .errand_view import directions
 from .forms import sentence
 from .people_pages import SPANS, typed_until
 from .people_view import state_words
 from .proof_form import may_send_photos, read_proof
-from .sessions import now, signed_in, signed_link
+from .sessions import now
 from .staff_sessions import (
-    COOKIE,
     PATH,
-    close,
     current_member,
-    give_cookie,
-    is_usable,
-    link_id,
     myself,
-    open_link,
     staff_only,
-    text_link,
 )
-from .tables import Access
-
-# The same for a number that is ours and for one that is not.
-ASKED = "If this number belongs to one of us, a link is on its way to it. It works once, for 30 minutes."
-ASKING = "10/minute"
 
 
 def register(app: Flask) -> None:
-    """Hang the staff's own pages, and the operator's button that sends a link."""
+    """Hang the staff's own pages."""
     app.add_url_rule("/me", view_func=my_day)
-    app.add_url_rule("/me/ask", view_func=ask_for_link, methods=["POST"])
-    app.add_url_rule("/me/in", view_func=my_link_page)
-    app.add_url_rule("/me/in", view_func=come_in, methods=["POST"])
-    app.add_url_rule("/me/out", view_func=go_out, methods=["POST"])
     app.add_url_rule("/me/pause", view_func=pause_me, methods=["POST"])
     app.add_url_rule("/me/home", view_func=send_me_home, methods=["POST"])
     app.add_url_rule("/me/back", view_func=i_am_back, methods=["POST"])
     app.add_url_rule("/me/call", view_func=change_on_call, methods=["POST"])
     app.add_url_rule("/me/orders/<ref>", view_func=i_delivered, methods=["POST"])
     may_send_photos(app, "i_delivered")
-    app.add_url_rule("/people/<int:staff_id>/link", view_func=send_link, methods=["POST"])
-
-
-# --- in and out ------------------------------------------------------------------------------------------------------
 
 
 @public
@@ -80,67 +59,6 @@ def my_day() -> ResponseReturnValue:
     if current_member() is None:
         return render_template("me_ask.html", said="")
     return _day()
-
-
-@public
-def ask_for_link() -> ResponseReturnValue:
-    """Always the same answer: it does not tell whose number it is. Raises TooMany for one address."""
-    count_failure("me", ASKING)
-    try:
-        phone = parse_phone(request.form.get("phone", ""), region=runtime().settings.default_region)
-    except Invalid:
-        phone = ""
-    with runtime().db.transaction() as session:
-        # Locked: of many who ask at the same moment each counts the links of those before.
-        query = select(Staff).where(Staff.phone == phone, Staff.is_active)
-        person = session.scalars(query.with_for_update()).first()
-        if person is not None:
-            text_link(session, person, now())
-    return render_template("me_ask.html", said=ASKED)
-
-
-@signed_in(Access.OPS)
-def send_link(staff_id: int) -> ResponseReturnValue:
-    """An operator sends somebody the link to their own page."""
-    with runtime().db.transaction() as session:
-        person = staff.lock_staff(session, staff_id)
-        name, is_sent = person.name, text_link(session, person, now())
-    flash(
-        f"{name} gets a link by text." if is_sent else f"No link for {name}: no texts reach them, or several just did."
-    )
-    return redirect("/people", 303)
-
-
-@signed_link
-def my_link_page() -> ResponseReturnValue:
-    """A button, and nothing is used up: a phone that shows a preview opens links too."""
-    token = request.args.get("t", "")
-    number = link_id(token)
-    with runtime().db.snapshot() as session:
-        if number is None or not is_usable(session, number, now()):
-            return render_template("me_ask.html", said="This link no longer works. Ask for a new one."), 410
-    return render_template("me_in.html", token=token)
-
-
-@signed_link
-def come_in() -> ResponseReturnValue:
-    """In, once."""
-    number = link_id(request.form.get("t", ""))
-    with runtime().db.transaction() as session:
-        secret = open_link(session, number, now()) if number is not None else None
-    if secret is None:
-        return render_template("me_ask.html", said="This link no longer works. Ask for a new one."), 410
-    return give_cookie(make_response(redirect(PATH, 303)), secret)
-
-
-@staff_only
-def go_out() -> ResponseReturnValue:
-    """This phone is nobody's again."""
-    with runtime().db.transaction() as session:
-        close(session, request.cookies.get(COOKIE, ""), now())
-    answer = make_response(redirect(PATH, 303))
-    answer.delete_cookie(COOKIE, path=PATH)
-    return answer
 
 
 # --- the day ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from . import (
     import_pages,
     intake,
     login,
+    me_doors,
     me_pages,
     offer_pages,
     order_pages,
@@ -44,7 +45,7 @@ A_DAY = 86_400
 ROOMS = (
     login, setup, board, search_page, intake, together, order_pages, desk_pages, undo_pages, offer_pages, call_pages,
     plan_pages, recovery_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
-    settings_pages, access_pages, import_pages, me_pages, wording_pages,
+    settings_pages, access_pages, import_pages, me_doors, me_pages, wording_pages,
 )  # fmt: skip
 
 

@@ -82,6 +82,12 @@ def is_usable(session: Session, number: int, now: datetime) -> bool:
     return session.scalar(select(StaffSession.id).where(StaffSession.id == number, *_unopened(now))) is not None
 
 
+def is_of(session: Session, number: int, staff_id: int) -> bool:
+    """Whether a link was texted to this person, however long ago."""
+    mine = (StaffSession.id == number, StaffSession.staff_id == staff_id)
+    return session.scalar(select(StaffSession.id).where(*mine)) is not None
+
+
 def _unopened(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return StaffSession.secret_hash.is_(None), StaffSession.ended_at.is_(None), StaffSession.link_until > now
 

@@ -104,6 +104,18 @@ def test_a_link_opens_once_and_not_after_half_an_hour(desk: Desk) -> None:
     assert desk.app.test_client().get("/me/in?t=1-AAAAAAAAAAAAAAAA").status_code == 410
 
 
+def test_whoever_taps_the_text_again_comes_to_their_day_while_they_are_in(desk: Desk) -> None:
+    client, other = let_in(desk), let_in(desk, "Arjun Das")
+    used = path_of(links(desk)[0][1])
+    assert client.get(used).headers["Location"] == "/me"
+    sent = prefilled(client, "/me") | {"t": used.partition("t=")[2]}
+    assert client.post("/me/in", data=sent).headers["Location"] == "/me"
+    # Somebody else's used link, and the own one after signing out, open nothing.
+    assert other.get(used).status_code == 410
+    do(client, "/me/out")
+    assert client.get(used).status_code == 410
+
+
 @pytest.mark.parametrize("change", [{"is_active": False}, {"phone": "+447700900998"}])
 def test_whoever_left_or_has_another_number_is_out(desk: Desk, change: dict[str, object]) -> None:
     client = let_in(desk)
