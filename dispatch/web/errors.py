@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
@@ -150,11 +150,17 @@ def _page(error: Exception) -> Response:
 
 def _draw(title: str, message: str, status: int) -> str:
     try:
-        return render_template("error.html", title=title, message=message, status=status)
+        return render_template("error.html", title=title, message=message, status=status, is_by_link=_is_by_link())
     except Exception as error:
         # The page asks the database who is signed in, and that may be the very thing that is broken.
         log.warning("an error page could not be drawn", error=type(error).__name__)
         return f"<!doctype html><title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(message)}</p>"
+
+
+def _is_by_link() -> bool:
+    """Whether this is a page of customers or of staff on their phones, who have nothing to look for at the board."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "access", "") in ("signed_link", "staff")
 
 
 def is_program() -> bool:

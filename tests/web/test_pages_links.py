@@ -158,6 +158,11 @@ def test_a_tampered_link_is_not_ours(desk: Desk, bad: str) -> None:
 def test_links_to_what_never_was(desk: Desk) -> None:
     assert look(desk, 4711).status_code == 404
     assert desk.app.test_client().get(f"/t?k={token(desk, 'tracking', 4711)}").status_code == 404
+    # Nothing leads customers and riders to where others sign in.
+    for path in ("/t?k=mistyped", "/a?t=mistyped"):
+        shown = desk.app.test_client().get(path)
+        assert (shown.status_code, 'href="/"' in shown.text) == (404, False)
+    assert 'href="/"' in desk.get("/orders/ZZZZ").text
 
 
 def test_an_answer_that_is_none(desk: Desk) -> None:
