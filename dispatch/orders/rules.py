@@ -108,6 +108,9 @@ MOVE_OF_EVENT = {
 NEWS_EVENTS = frozenset({"line_searching", "line_reserved", "line_bought", "line_unavailable"})
 # What the house adds by itself in the same breath, for people at the desk: it goes with what is taken back.
 GOES_WITH_IT = frozenset({"phone_customer"})
+# What the clock alone says of the danger after each move, and says anew when one is taken back. Whoever was texted with
+# it makes taking back impossible all the same.
+SAID_BY_CLOCK = frozenset({"at_risk", "cause_changed", "safe_again"})
 
 NOTE, PHONED = "note", "phoned"
 # A customer's own words, and that somebody at the desk has read them.

@@ -15,7 +15,7 @@ from ..foundation.errors import Busy, Conflict, NotFound
 from ..messaging.rules import Kind, TextState
 from ..messaging.service import withdraw
 from ..messaging.tables import OutgoingText
-from .rules import GOES_WITH_IT, TAKEN_BACK, Status, may_be_taken_back
+from .rules import GOES_WITH_IT, SAID_BY_CLOCK, TAKEN_BACK, Status, may_be_taken_back
 from .tables import Order, OrderEvent
 
 INSTANTS = ("packed_at", "handed_over_at")
@@ -40,7 +40,8 @@ def restore_order(order: Order, before: dict[str, Any]) -> None:
 
 def last_event(session: Session, order: Order) -> OrderEvent | None:
     """What happened last, but for what the house added by itself."""
-    query = select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind.not_in(GOES_WITH_IT))
+    added = OrderEvent.kind.in_(GOES_WITH_IT | SAID_BY_CLOCK)
+    query = select(OrderEvent).where(OrderEvent.order_id == order.id, ~added)
     return session.scalars(query.order_by(OrderEvent.id.desc()).limit(1)).first()
 
 

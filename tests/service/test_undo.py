@@ -118,6 +118,22 @@ def test_only_at_once_only_by_whoever_did_it_and_only_while_nothing_else_happene
     assert shop.see(ref)["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("kind", ["at_risk", "cause_changed", "safe_again"])
+def test_what_the_clock_alone_says_after_a_move_is_no_reason_against_taking_it_back(shop: World, kind: str) -> None:
+    ref = shop.order("19:00", sku="atlas")
+    shop.tick()
+    shop.clock.advance(seconds=1)
+    shop.move(ref, "pack")
+    number = last(shop, ref).id
+    shop.do(lambda session: record(session, find_order(session, ref), kind, "So it is.", at=shop.now, actor="clock"))
+    undo(shop, ref, number)
+    assert shop.see(ref)["status"] == "packing"
+    # And once more is once, whatever the clock says in between.
+    shop.do(lambda session: record(session, find_order(session, ref), kind, "So it is.", at=shop.now, actor="clock"))
+    undo(shop, ref, number)
+    assert shop.events(ref).count("taken_back") == 1
+
+
 def test_a_copy_that_somebody_else_has_got_meanwhile_is_not_taken_from_them(shop: World) -> None:
     ref = shop.order("19:00", sku="atlas")
     other = shop.order("19:30", sku="atlas")
