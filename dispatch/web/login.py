@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid
+from ..orders.branches import get_branch
 from .accounts import choose_password, has_no_password
 from .auth import count_guess, public, refuse_guesses
 from .auth import current_runtime as runtime
@@ -27,6 +28,7 @@ from .sessions import (
 )
 from .tables import Access
 
+MAIN = "main"
 GENERIC = "That e-mail address and password do not belong together. Try again."
 
 
@@ -66,8 +68,10 @@ def login() -> ResponseReturnValue:
         return page, 401
     with runtime().db.transaction() as session:
         secret = sign_in(session, user_id, now())
+        timezone = get_branch(session, MAIN).timezone if kept else ""
     if kept:
-        return give_cookie(make_response(render_template("kept.html", kept=kept)), secret)
+        page = render_template("kept.html", kept=kept, shown=kept.shown(timezone, now()))
+        return give_cookie(make_response(page), secret)
     return welcome(secret, safe_path(target))
 
 

@@ -58,6 +58,18 @@ def test_an_order_typed_in_a_session_that_has_ended_is_kept_and_sent_after_the_l
     assert "Blue paper" in desk.get(taken.headers["Location"]).text
 
 
+def test_what_is_kept_is_shown_as_the_form_showed_it(desk: Desk) -> None:
+    sent = [("promise", "2026-11-24T16:00:00+00:00"), ("substitution", "ask"), ("was_address", "1 Old Road"),
+            ("promised_by", "2026-11-24T20:30"), ("when", "soon"), ("promise", "other")]  # fmt: skip
+    kept = Kept(path="/orders/new", fields=tuple(sent))
+    assert kept.shown("Asia/Kolkata", factories.when(desk.clock.now(), "12:00")) == [
+        ("Promised by", "today 21:30"),
+        ("Another edition", "ask first"),
+        ("Promised by", "today 20:30"),
+        ("By when", "soon"),
+    ]
+
+
 def test_whoever_is_typing_is_not_taken_to_the_login_page_by_the_script(desk: Desk) -> None:
     fields = prefilled(desk.browser, "/orders/new")
     desk.browser.delete_cookie(sessions.COOKIE)
