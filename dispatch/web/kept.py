@@ -14,9 +14,24 @@ from . import words
 from .forms import local_instant
 from .stale_save import WAS
 
-# The token of the old session is of no use in the new one; what a page keeps for itself is not shown to people.
-NOT_KEPT = "csrf_token"
-HIDDEN = {"version", "seen", "from", "line", "was", "move", "state", "answer", "save", "once", "step", "last"}
+# The token of the old session is of no use in the new one, and a password stands on no page; what a page keeps for
+# itself is not shown to people.
+NOT_KEPT = {"csrf_token", "password", "old_password"}
+HIDDEN = {
+    "version",
+    "seen",
+    "from",
+    "line",
+    "was",
+    "move",
+    "state",
+    "answer",
+    "save",
+    "once",
+    "step",
+    "last",
+    "username",
+}
 LABELS = {
     "item": "what",
     "substitution": "another edition",
@@ -69,7 +84,7 @@ class Kept:
     @classmethod
     def of(cls, path: str, form: MultiDict[str, str]) -> Kept:
         """What was just sent."""
-        fields = tuple((name, value) for name, value in form.items(multi=True) if name != NOT_KEPT)
+        fields = tuple((name, value) for name, value in form.items(multi=True) if name not in NOT_KEPT)
         return cls(path=path, fields=fields)
 
     @classmethod

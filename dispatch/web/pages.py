@@ -21,6 +21,7 @@ from . import (
     me_pages,
     offer_pages,
     order_pages,
+    password_page,
     people_pages,
     plan_pages,
     recovery_pages,
@@ -45,7 +46,7 @@ A_DAY = 86_400
 ROOMS = (
     login, setup, board, search_page, intake, together, order_pages, desk_pages, undo_pages, offer_pages, call_pages,
     plan_pages, recovery_pages, people_pages, stock_pages, texts_page, report_pages, staff_pages, customer_pages,
-    settings_pages, access_pages, import_pages, me_doors, me_pages, wording_pages,
+    settings_pages, access_pages, password_page, import_pages, me_doors, me_pages, wording_pages,
 )  # fmt: skip
 
 

@@ -15,7 +15,18 @@ from dispatch.foundation.settings import Settings
 from dispatch.web import sessions
 from dispatch.web.login import safe_path
 from dispatch.web.tables import Access, User, UserSession
-from tests.web.test_pages_kit import PASSWORD, Desk, desk, first_link, let_in, make_app, open_shop, prefilled, sign_in
+from tests.web.test_pages_kit import (
+    PASSWORD,
+    Desk,
+    desk,
+    first_link,
+    let_in,
+    make_app,
+    make_desk,
+    open_shop,
+    prefilled,
+    sign_in,
+)
 
 __all__ = ["desk"]
 PATHS = ["/", "/board/rows", "/orders/new", "/people", "/stock", "/texts", "/reports", "/reports/clock"]
@@ -261,3 +272,47 @@ def test_roles_are_kept_apart(settings: Settings, sqlite_db: Database, clock: Ma
     assert reader.post(f"/orders/{ref}/moves", data={**token, "move": "cancel"}).status_code == 403
     assert ops.get("/orders/new").status_code == 200
     assert ops.post("/people", data={**prefilled(ops, "/"), "name": "Zoya"}).status_code == 403
+
+
+# --- one's own password ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [Access.ADMIN, Access.READER])
+def test_whoever_knows_their_password_changes_it_and_is_signed_out_elsewhere(
+    settings: Settings, sqlite_db: Database, clock: ManualClock, role: Access
+) -> None:
+    desk = make_desk(settings, sqlite_db, clock, role=role)
+    other, page = desk.app.test_client(), "/settings/password"
+    let_in(sqlite_db, clock, other, role)
+    assert f'href="{page}"' in desk.get("/settings").text
+    assert desk.post(page, {"old_password": PASSWORD, "password": "a better sentence"}, page=page).status_code == 303
+    assert "Your password is changed" in desk.get("/settings").text
+    assert other.get("/").status_code == 303
+    email = f"{role.value}@shop.example"
+    assert sign_in(desk.app.test_client(), email).status_code == 401
+    assert sign_in(desk.app.test_client(), email, "a better sentence").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("guessed", "a better sentence", "is not your password"), (PASSWORD, "short", "at least 10 characters")],
+)
+def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(
+    desk: Desk, old: str, new: str, said: str
+) -> None:
+    page = "/settings/password"
+    answer = desk.post(page, {"old_password": old, "password": new}, page=page)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert f'value="{new}"' not in answer.text
+    assert sign_in(desk.app.test_client(), "admin@shop.example").status_code == 303
+
+
+def test_a_password_that_was_sent_after_the_session_had_ended_stands_on_no_page(desk: Desk) -> None:
+    page = "/settings/password"
+    fields = prefilled(desk.browser, page)
+    desk.browser.delete_cookie(sessions.COOKIE)
+    answer = desk.browser.post(page, data={**fields, "old_password": PASSWORD, "password": "a better sentence"})
+    assert answer.status_code == 401
+    assert PASSWORD not in answer.text
+    assert "a better sentence" not in answer.text
