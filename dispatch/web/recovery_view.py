@@ -41,7 +41,6 @@ TITLES = {
     Cause.BROKEN: "The promise is broken",
     Cause.COMPLAINT: "The customer complained",
 }
-# A promise that was kept, or can be kept, after all.
 FEARED = "It looked as if the promise could not be kept"
 HAD_FEARED = "It had looked as if the promise could not be kept"
 OVER = (Stage.FIXED, Stage.CONFIRMED, Stage.UNCONFIRMED)
