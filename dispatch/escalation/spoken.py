@@ -82,6 +82,8 @@ def note_from_taker(session: Session, staff: Staff, body: str, now: datetime) ->
     refresh(session, order, now)
     if can_not:
         text = wording.heard_no(order.ref, code=page.code)
+    elif beside is None:
+        text = wording.heard(order.ref)
     else:
-        text = wording.heard(order.ref) if beside is None else wording.heard_words(order.ref, code=page.code)
+        text = wording.heard_words(order.ref, code=page.code, need=escalation.need)
     return Reaction(text=text, order_id=order.id)

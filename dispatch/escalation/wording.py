@@ -264,9 +264,10 @@ def heard_no(ref: str, *, code: int) -> str:
     return f"Noted for {ref}. To hand it back: {code}R."
 
 
-def heard_words(ref: str, *, code: int) -> str:
+def heard_words(ref: str, *, code: int, need: Need) -> str:
     """To a taker whose answer was taken back by the words beside it."""
-    return f"Noted for {ref}, and nothing else. {code}P when you have it, {code}D delivered, {code}R to hand it back."
+    how = f"{code}P when you have it,{_done(code, need)} {code}R to hand it back."
+    return f"Noted for {ref}, and nothing else. {how}"
 
 
 def reminder(ref: str, *, code: int, promised: str, need: Need) -> str:
