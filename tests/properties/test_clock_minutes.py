@@ -208,14 +208,29 @@ class Watcher:
             return max(start, ready)
         if line.sourcing is Sourcing.UNAVAILABLE:
             return None
+        # They may still come back with it, or somebody sets out once more.
+        ends = [end for end in (self.searched(line, start), self._by_anybody([line], start)) if end is not None]
+        return max(ready, min(ends)) if ends else None
+
+    def searched(self, line: LineFacts, start: int) -> int | None:
+        """When whoever looks is back: they went where it can be had first, and are given until that shop closes."""
         since = self.minute(line.since)
-        closings = [self.minute(span.end) for shop in line.suppliers for span in shop.open]
-        closings = [closing for closing in closings if closing > since]
-        if line.suppliers and (not closings or start > min(closings)):
-            # Not bought by the time the shop closed.
+        if not line.suppliers:
+            return max(start, since + round(self.known.search_length.cautious))
+        found = []
+        for shop in line.suppliers:
+            spans = sorted((self.minute(span.start), self.minute(span.end)) for span in shop.open)
+            opens, closes = next(((begin, end) for begin, end in spans if end > since), (None, None))
+            if opens is not None and closes is not None:
+                there, stay = self.lengths(shop, line)
+                length = 2 * there + stay
+                is_bad = since + there + stay > closes or opens > since + length
+                found.append((is_bad, max(since, opens - there) + length, closes))
+        if not found:
             return None
-        lengths = [self.known.errand_length(shop).cautious for shop in line.suppliers]
-        return max(start, ready, since + round(max(lengths, default=self.known.search_length.cautious)))
+        _, back, closes = min(found, key=lambda way: way[:2])
+        # Past the closing they have not got it; between the two they may be here any minute.
+        return None if start > closes else max(start, back)
 
     def with_customer(self, start: int) -> int | None:
         """When the order is there if everything that is left begins now or later."""
