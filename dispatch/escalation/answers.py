@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +18,6 @@ from ..messaging.service import hold_open_texts
 from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
 from ..orders.tables import Line
-from ..promise.facts import gather
 from ..promise.moves import Request, make_move
 from ..promise.rules import IN_DANGER
 from ..promise.service import read_clock, refresh, update_sourcing
@@ -205,10 +204,8 @@ def _may_deliver(case: Case) -> bool:
 
 def _bought(case: Case, missing: list[Line]) -> AnswerResult:
     order, need = case.order, case.escalation.need
-    back = _ways_back(case) if need is Need.PROCURE else {}
     for line in missing:
-        line.sourcing, line.sourcing_at, line.buyer_id = Sourcing.BOUGHT, case.now, case.staff.id
-        line.ready_at = back.get(line.id)
+        line.sourcing, line.sourcing_at, line.buyer_id, line.ready_at = Sourcing.BOUGHT, case.now, case.staff.id, None
         case.say("line_bought", f"{line.title} is bought.")
     update_sourcing(case.session, order, case.now)
     goes_on = need is not Need.PROCURE and not order.is_to_be_collected
@@ -216,16 +213,6 @@ def _bought(case: Case, missing: list[Line]) -> AnswerResult:
         close(case.session, order, case.escalation, EscalationState.RESOLVED, case.now)
     heard(case)
     return case.result(Outcome.DONE, wording.bought(order.ref, code=case.page.code, goes_on=goes_on))
-
-
-def _ways_back(case: Case) -> dict[int, datetime]:
-    """By line when what is bought in another shop just now will be in ours, where we know how far that is."""
-    found: dict[int, datetime] = {}
-    for line in gather(case.session, case.order, case.now).lines:
-        shop = next((shop for shop in line.suppliers if not shop.has_refused), None)
-        if shop is not None and shop.travel_minutes:
-            found[line.id] = case.now + timedelta(minutes=shop.travel_minutes)
-    return found
 
 
 def _way(case: Case) -> str:
@@ -258,9 +245,6 @@ def _brought(case: Case) -> AnswerResult:
     missing = [line for line in case.order.lines if line.sourcing not in IN_HAND]
     if missing:
         _bought(case, missing)
-    for line in case.order.lines:
-        if line.ready_at is not None and line.ready_at > case.now:
-            line.ready_at = case.now
     outcome = Outcome.DONE if missing else Outcome.ALREADY
     return case.result(outcome, wording.brought(case.order.ref))
 

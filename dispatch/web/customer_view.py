@@ -105,9 +105,6 @@ def _said(session: Session, order: Order, to: Reader) -> str:
     """Where it stands. Nobody is thanked for their trust by who has failed it."""
     if order.status is Status.READY and order.is_to_be_collected:
         return to.words.kept
-    if order.status is Status.PACKING and any(line.ready_at and line.ready_at > to.now for line in order.lines):
-        # Bought, and on the way from the other shop: it is not here yet.
-        return to.words.said[Status.PROCURING]
     is_late = order.delivered_at is not None and order.delivered_at > counted_promise(session, order).promised_by
     return to.words.came_late if is_late else to.words.said[order.status]
 

@@ -13,9 +13,8 @@ from dispatch.escalation.spoken import answer_for_staff
 from dispatch.escalation.tables import Page
 from dispatch.foundation.errors import Conflict, Invalid, NotFound
 from dispatch.messaging.tables import InboundText, OutgoingText
-from dispatch.orders.service import NewLine, find_order
+from dispatch.orders.service import NewLine
 from dispatch.orders.tables import Order
-from dispatch.web import customer_view
 from tests import factories
 from tests.world import World, at_once, city, world
 
@@ -277,30 +276,6 @@ def test_delivered_is_a_fact_whatever_is_missing(shop: World, need: str) -> None
     assert shop.escalation(ref)["state"] == "resolved"
     shop.phone("Sita").expects("Ravi has taken").expects_nothing()
     shop.phone("Arjun Mehta").expects("has been delivered")
-
-
-def test_what_is_bought_in_another_shop_is_not_here_before_the_way_back(world: World) -> None:
-    world.supplier("city-books", name="City Books", travel_minutes=15, procure_minutes=20)
-    world.item("physics", suppliers=("city-books",))
-    world.person("Bina", role="buyer")
-    world.person("Ravi", role="rider")
-    world.is_about_staff = True
-    ref = world.order(minutes=80, lines=(NewLine(title="Physics 2", sku="physics"),))
-    world.tick()
-    bina = world.phone("Bina").expects(ref, "at City Books").replies("#A").expects("yours")
-    bina.replies("#P").expects("Please bring it to the shop")
-
-    def here() -> tuple[object, object]:
-        with world.db.snapshot() as session:
-            page = customer_view.shown(session, find_order(session, ref), world.now)
-        return world.see(ref)["lines"][0]["ready_at"], page["said"]
-
-    back = world.now + timedelta(minutes=15)
-    assert here() == (back.isoformat(), "We are getting it for you from another shop in town.")
-    world.advance(minutes=10)
-    bina.replies("#D").expects("it is in the shop")
-    assert here() == (world.now.isoformat(), "We have it here and are packing it.")
-    world.ignore_rest()
 
 
 @pytest.mark.parametrize("letters", ["D", "PD", "DD"])
