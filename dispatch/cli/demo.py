@@ -151,6 +151,8 @@ def _other_orders(now: datetime) -> tuple[NewOrder, ...]:
         promised_by=now + timedelta(hours=1, minutes=10),
         reason="reading it to her class in the morning",
         lines=(NewLine(title="Pocket dictionary", sku="DICT"),),
+        # Near, so that the rider is back for the gift whoever goes to buy the book.
+        travel_minutes=8,
     )
     return gift, calm, road
 
