@@ -109,6 +109,7 @@
     if (!button) return tell("There is nothing to do for it from here: Enter opens it.");
     if (button.dataset.does !== name) return tell(`Not now. Next for this order: ${button.firstChild.textContent.trim()}.`);
     const who = row.querySelector(".do select");
+    hold(row);
     return who && who.options.length > 1 ? who.focus() : button.click();
   };
   // Several at once: the bar offers what at least one of them can do.
@@ -156,16 +157,18 @@
     (DOES[name] || (() => move(name)))();
   });
   // A row that has gone leaves the focus where it was, not at the top of the page.
-  let spot = null, ticked = [];
+  let spot = null, held = "", ticked = [];
+  const hold = (row) => { spot = rows().indexOf(row); held = row.id; };
   document.addEventListener("htmx:beforeSwap", () => {
     ticked = picked().map((box) => box.id);
     const row = rowOf(document.activeElement);
-    if (row) spot = rows().indexOf(row);
+    if (row) hold(row);
   });
   document.addEventListener("htmx:afterSettle", () => {
     ticked.forEach((id) => { if ($(id)) $(id).checked = true; });
     offer();
-    if (spot !== null && document.activeElement === document.body) enter(rows()[Math.min(spot, rows().length - 1)]);
+    const isLost = spot !== null && document.activeElement === document.body;
+    if (isLost) enter($(held) || rows()[Math.min(spot, rows().length - 1)]);
     spot = null;
   });
   setInterval(() => {
