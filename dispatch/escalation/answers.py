@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ..foundation.errors import Invalid, NotFound
 from ..messaging.service import hold_open_texts
-from ..orders.rules import CLOSED, IN_HAND, Move, Proof, Sourcing, Status
+from ..orders.rules import CLOSED, Move, Proof, Sourcing, Status
 from ..orders.service import lock_order, record
 from ..orders.tables import Line
 from ..promise.moves import Request, make_move
@@ -31,6 +31,7 @@ from .ladder import decide
 from .mine import newest_page
 from .overload import clashing
 from .rules import LIVE, TAKEABLE, Answer, EscalationState, Need, Verb
+from .shopping import missing_of
 from .tables import Escalation, Page
 from .taking import accept, heard, lost, over, turn_lines
 
@@ -174,7 +175,7 @@ def _picked_up(case: Case) -> AnswerResult:
     only_buys = case.has_bought or not _may_deliver(case)
     if order.status is Status.OUT_FOR_DELIVERY and not only_buys:
         return case.result(Outcome.ALREADY, _way(case))
-    missing = [line for line in order.lines if line.sourcing not in IN_HAND]
+    missing = missing_of(order)
     if missing and case.escalation.need is Need.DELIVER:
         return case.result(Outcome.REFUSED, wording.missing(order.ref, [line.title for line in missing]))
     if missing:
@@ -242,7 +243,7 @@ def _delivered(case: Case) -> AnswerResult:
 
 def _brought(case: Case) -> AnswerResult:
     """Whoever may only buy has delivered it where they were asked to: to the shop. The customer has not got it."""
-    missing = [line for line in case.order.lines if line.sourcing not in IN_HAND]
+    missing = missing_of(case.order)
     if missing:
         _bought(case, missing)
     outcome = Outcome.DONE if missing else Outcome.ALREADY

@@ -103,7 +103,7 @@ def _climb(facts: LadderFacts, now: datetime) -> Decision:
     later = {int(r) for _, r in fresh if r > rung}
     ask = tuple((person.id, r) for person, r in fresh if r <= rung)
     waiting = _waiting_founders(facts) if rung == Rung.FOUNDER else ()
-    silent = tuple(number for number in waiting if number in _who_may_be_asked(facts, now))
+    silent = _asked_again(facts, waiting, now)
     next_step_at = facts.next_step_at
     repeat: tuple[int, ...] = ()
     if is_due and later:
@@ -170,6 +170,11 @@ def _rung_here(facts: LadderFacts, person: Person, now: datetime) -> Rung | None
 
 def _who_may_be_asked(facts: LadderFacts, now: datetime) -> set[int]:
     return {person.id for person in facts.people if person.may_be_asked(now)}
+
+
+def _asked_again(facts: LadderFacts, waiting: Sequence[int], now: datetime) -> tuple[int, ...]:
+    may = _who_may_be_asked(facts, now)
+    return tuple(number for number in waiting if number in may)
 
 
 def _waiting_founders(facts: LadderFacts) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..messaging.wording import Encoding, plain, segments
-from ..orders.wording import COLLECTS
+from ..orders.wording import is_collected
 from .rules import Need
 
 MOST_SEGMENTS = 2
@@ -281,7 +281,7 @@ def changed(ref: str, *, where: str = "", by: str = "") -> str:
     then = f"{', and' if where else ' it'} is now promised by {by}" if by else ""
 
     def build(where: str) -> str:
-        goes = f" {where}" if COLLECTS in where else f" it goes to {where}" if where else ""
+        goes = f" {where}" if is_collected(where) else f" it goes to {where}" if where else ""
         return f"{ref} has changed:{goes}{then}."
 
     return fit(build, where)

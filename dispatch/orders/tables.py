@@ -25,7 +25,7 @@ from ..foundation.db import Base, one_of, partial_index
 from ..foundation.types import ByValue, UtcDateTime
 from .policy import Policy, policy_of
 from .rules import Proof, Sourcing, Status, Substitution
-from .wording import COLLECTS
+from .wording import COLLECTS, is_collected
 
 # In the very words of `ix_orders_open`, and never with bound values: those keep either database from using the index.
 OPEN_WORDS = "status NOT IN ('delivered', 'cancelled')"
@@ -112,7 +112,7 @@ class Order(Base):
     @hybrid_property
     def is_to_be_collected(self) -> bool:
         """The customer comes for it, as its address says: nobody is on the way to them."""
-        return COLLECTS in (self.address or "")
+        return is_collected(self.address or "")
 
     @is_to_be_collected.inplace.expression
     @classmethod

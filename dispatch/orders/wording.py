@@ -39,6 +39,11 @@ def _is_no_name(word: str) -> bool:
     return bare in TITLES or (len(bare) == 1 and word.endswith("."))
 
 
+def is_collected(address: str) -> bool:
+    """Whether an order goes nowhere: the customer comes for it."""
+    return COLLECTS in address
+
+
 def collecting(name: str, shop: str) -> str:
     """Where an order goes that nobody brings: "Arjun collects it at Kala Books"."""
     return f"{first_name(name)}{COLLECTS}{shop}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..orders.rules import IN_HAND, NEXT_MOVE, Move, Proof, Sourcing, Status
-from ..orders.wording import COLLECTS
+from ..orders.wording import is_collected
 from . import words
 
 # What usually follows for a line that is not in hand.
@@ -52,7 +52,7 @@ class Act:
 
 def waits_for_customer(order: Mapping[str, Any]) -> bool:
     """Whether it lies packed at the counter for somebody who comes for it."""
-    return Status(order["status"]) is Status.READY and COLLECTS in order["address"]["text"]
+    return Status(order["status"]) is Status.READY and is_collected(order["address"]["text"])
 
 
 def next_act(order: Mapping[str, Any], carriers: Sequence[Carrier], *, is_board: bool) -> Act | None:

@@ -75,7 +75,7 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
     offers = _offers(asked(session, [order.id]), given_up, to)
     is_missing = is_under_way and bool(missing(order))
     recovery = asked_case(session, order.id)
-    moved = order.first_promised_by != order.promised_by
+    moved, is_lost = order.first_promised_by != order.promised_by, _is_lost(session, order)
     return {
         "shop": order.branch.name,
         "is_over": False,
@@ -96,8 +96,8 @@ def shown(session: Session, order: Order, at: datetime) -> dict[str, object]:
         "first_promise": to.when(order.first_promised_by) if moved else "",
         "takes_replies": takes_replies(country_prefix(order.customer_phone)),
         "is_stopped": bool(opted_out(session, [order.customer_phone])),
-        **_lateness(session, order, to),
-        **_progress(session, order, to),
+        **_lateness(order, to, is_lost=is_lost),
+        **_progress(session, order, to, is_lost=is_lost),
     }
 
 
@@ -109,10 +109,10 @@ def _said(session: Session, order: Order, to: Reader) -> str:
     return to.words.came_late if is_late else to.words.said[order.status]
 
 
-def _lateness(session: Session, order: Order, to: Reader) -> dict[str, object]:
+def _lateness(order: Order, to: Reader, *, is_lost: bool) -> dict[str, object]:
     """What is true of the promise: it may not be kept, it will not be, and we have said sorry, or it has passed."""
     words, is_past = to.words, to.now > order.promised_by and not order.waits_in_time
-    is_lost = not is_past and _is_lost(session, order)
+    is_lost = is_lost and not is_past
     danger = words.not_there if is_past else words.will_be_late if is_lost else words.may_be_late
     promise = to.when(order.promised_by)
     return {
@@ -129,13 +129,13 @@ def _is_lost(session: Session, order: Order) -> bool:
     return was_told and watch is not None and watch.level is Level.LATE
 
 
-def _progress(session: Session, order: Order, to: Reader) -> dict[str, str]:
+def _progress(session: Session, order: Order, to: Reader, *, is_lost: bool) -> dict[str, str]:
     """When it is there, as a span, once it is on its way; what we do about it while it is in danger."""
     watch = session.get(Watch, order.id)
     if order.closed_at is not None or watch is None:
         return {"arrives": "", "doing": ""}
     doing = _doing(session, order, to) if watch.level in IN_DANGER and order.carrier_id is None else ""
-    if doing and to.now <= order.promised_by and not _is_lost(session, order):
+    if doing and to.now <= order.promised_by and not is_lost:
         doing = f"{to.words.tight} {doing}"
     is_on_its_way = order.status is Status.OUT_FOR_DELIVERY and order.handed_over_at is not None
     if not is_on_its_way or watch.projected_at is None or order.handed_over_at is None:
